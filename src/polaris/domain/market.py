@@ -1,0 +1,257 @@
+"""Market data as rows: 64 bytes of integers an update, the same in the log, in the kernels and, by column, in Parquet.
+
+One row says one thing; what its last four words mean depends on its kind:
+
+| kind    | price          | quantity       | other              | other_quantity                              |
+|---------|----------------|----------------|--------------------|---------------------------------------------|
+| DEPTH   | level, ticks   | lots, 0 = gone | venue's update id  | 0                                           |
+| TRADE   | ticks          | lots           | venue's trade id   | 0                                           |
+| QUOTE   | best bid       | lots there     | best ask           | lots there                                  |
+| BAR     | close          | volume, lots   | open               | (high - max(o,c)) << 32 | (min(o,c) - low)  |
+| STATUS  | BookState      | reason         | 0                  | 0                                           |
+| TIMER   | 0              | 0              | 0                  | 0                                           |
+| CONTROL | Command        | operand        | operand            | operand                                     |
+| REPORT  | ticks          | lots           | our order id       | fee, money                                  |
+
+`ts_event` is the venue's clock (0 where it gave none), `ts_recv` ours. A row with LAST closes an atomic update: only
+then is the book whole, and only then does the desk look at it. A DEPTH row with CLEAR empties the book first: a
+snapshot replaces, it never merges.
+"""
+
+import struct
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from polaris.domain.instrument import InstrumentId
+from polaris.domain.numbers import Lots, Nanos, Ticks
+
+SCHEMA_VERSION: Final = 1
+
+ROW = np.dtype(
+    [
+        ("seq", "<i8"),
+        ("ts_event", "<i8"),
+        ("ts_recv", "<i8"),
+        ("instrument", "<i4"),
+        ("kind", "<i2"),
+        ("flags", "<i2"),
+        ("price", "<i8"),
+        ("quantity", "<i8"),
+        ("other", "<i8"),
+        ("other_quantity", "<i8"),
+    ]
+)
+assert ROW.itemsize == 64
+Rows = npt.NDArray[np.void]  # a 1-d array of dtype ROW
+_PACK = struct.Struct("<qqqihhqqqq").pack_into
+
+# kinds
+DEPTH: Final = 1
+TRADE: Final = 2
+QUOTE: Final = 3
+BAR: Final = 4
+STATUS: Final = 5
+TIMER: Final = 6
+CONTROL: Final = 7
+REPORT: Final = 8
+KIND_NAMES: Final = {
+    DEPTH: "depth",
+    TRADE: "trade",
+    QUOTE: "quote",
+    BAR: "bar",
+    STATUS: "status",
+    TIMER: "timer",
+    CONTROL: "control",
+    REPORT: "report",
+}
+
+# flags
+ASK: Final = 1  # DEPTH: the level is on the ask side. TRADE: the taker sold.
+SNAPSHOT: Final = 2  # the row belongs to a snapshot
+CLEAR: Final = 4  # empty the book before this row
+LAST: Final = 8  # closes an atomic update
+
+# book states, as STATUS rows carry them
+DISCONNECTED: Final = 0
+SYNCING: Final = 1
+LIVE: Final = 2
+STALE: Final = 3
+BOOK_STATE_NAMES: Final = ("DISCONNECTED", "SYNCING", "LIVE", "STALE")
+
+# why a book left LIVE
+REASON_NONE: Final = 0
+REASON_CONNECT: Final = 1
+REASON_GAP: Final = 2
+REASON_CROSSED: Final = 3
+REASON_SILENCE: Final = 4
+REASON_CHECKSUM: Final = 5
+REASON_BAD_MESSAGE: Final = 6
+REASON_CLOSED: Final = 7
+REASON_NAMES: Final = ("none", "connect", "gap", "crossed", "silence", "checksum", "bad message", "closed")
+
+
+def pack_bar(instrument: int, ts: int, open_: int, high: int, low: int, close: int, volume: int) -> tuple[int, ...]:
+    """One bar as the eight values of a row in field order after seq: see `RowBuffer.append`.
+
+    ts is the bar's END (when it became known). Raises ValueError where high or low contradicts open and close.
+    """
+    top, bottom = max(open_, close), min(open_, close)
+    if not (0 <= high - top < 2**31 and 0 <= bottom - low < 2**31):
+        raise ValueError(f"bar at {ts}: high {high} and low {low} do not enclose open {open_} and close {close}")
+    return (ts, ts, instrument, BAR, LAST, close, volume, open_, (high - top) << 32 | (bottom - low))
+
+
+class RowBuffer:
+    """Rows that just came, in the order they came; `seq` is 0 until the log gives it.
+
+    Grows as needed. `append` packs straight into bytes: a NumPy field assignment would cost ten times as much.
+    """
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._rows: Rows = np.zeros(capacity, ROW)
+        self._bytes = memoryview(self._rows.view(np.uint8)).cast("B")
+        self.size = 0
+
+    def append(
+        self,
+        ts_event: int,
+        ts_recv: int,
+        instrument: int,
+        kind: int,
+        flags: int,
+        price: int,
+        quantity: int,
+        other: int = 0,
+        other_quantity: int = 0,
+    ) -> None:
+        """Add one row; the arguments are the row's fields after `seq`."""
+        if self.size == len(self._rows):
+            self._grow(self.size + 1)
+        _PACK(self._bytes, self.size * 64, 0, ts_event, ts_recv, instrument, kind, flags, price, quantity, other, other_quantity)
+        self.size += 1
+
+    def extend(self, rows: Rows) -> None:
+        """Add rows that are already packed."""
+        need = self.size + len(rows)
+        if need > len(self._rows):
+            self._grow(need)
+        self._rows[self.size : need] = rows
+        self.size = need
+
+    def mark_last(self) -> None:
+        """Set LAST on the newest row."""
+        if self.size:
+            self._rows["flags"][self.size - 1] |= LAST
+
+    def view(self, start: int = 0) -> Rows:
+        """The rows from `start` on, not copied: valid until the next `append`, `extend` or `clear`."""
+        return self._rows[start : self.size]
+
+    def take(self) -> Rows:
+        """A copy of all rows; the buffer is empty afterwards."""
+        rows = self._rows[: self.size].copy()
+        self.size = 0
+        return rows
+
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.size = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def _grow(self, need: int) -> None:
+        larger = np.zeros(max(need, 2 * len(self._rows)), ROW)
+        larger[: self.size] = self._rows[: self.size]
+        self._rows = larger
+        self._bytes = memoryview(self._rows.view(np.uint8)).cast("B")
+
+
+class Depth(msgspec.Struct, frozen=True, tag="depth", gc=False):
+    """One level of a book changed; lots 0 removes it. The view of one DEPTH row."""
+
+    instrument: InstrumentId
+    is_ask: bool
+    price: Ticks
+    quantity: Lots
+    update_id: int
+    snapshot: bool
+    last: bool
+    ts_event: Nanos
+    ts_recv: Nanos
+    seq: int = 0
+
+
+class Trade(msgspec.Struct, frozen=True, tag="trade", gc=False):
+    """A trade the venue printed. The view of one TRADE row."""
+
+    instrument: InstrumentId
+    price: Ticks
+    quantity: Lots
+    taker_buys: bool
+    trade_id: int
+    ts_event: Nanos
+    ts_recv: Nanos
+    seq: int = 0
+
+
+class Quote(msgspec.Struct, frozen=True, tag="quote", gc=False):
+    """The best bid and ask. The view of one QUOTE row."""
+
+    instrument: InstrumentId
+    bid: Ticks
+    bid_quantity: Lots
+    ask: Ticks
+    ask_quantity: Lots
+    ts_event: Nanos
+    ts_recv: Nanos
+    seq: int = 0
+
+
+class Bar(msgspec.Struct, frozen=True, tag="bar", gc=False):
+    """One bar that ended at ts_event. The view of one BAR row."""
+
+    instrument: InstrumentId
+    open: Ticks
+    high: Ticks
+    low: Ticks
+    close: Ticks
+    volume: Lots
+    ts_event: Nanos
+    ts_recv: Nanos
+    seq: int = 0
+
+
+class Status(msgspec.Struct, frozen=True, tag="status", gc=False):
+    """A book changed its state (BOOK_STATE_NAMES) for a reason (REASON_NAMES). The view of one STATUS row."""
+
+    instrument: InstrumentId
+    state: int
+    reason: int
+    ts_recv: Nanos
+    seq: int = 0
+
+
+Event = Depth | Trade | Quote | Bar | Status
+
+
+def event(row: Any) -> Event | None:
+    """The struct view of one row; None for timers, control and reports."""
+    seq, ts_event, ts_recv, instrument, kind, flags, price, quantity, other, other_quantity = row.item()
+    match kind:
+        case 1:
+            return Depth(instrument, bool(flags & ASK), price, quantity, other, bool(flags & SNAPSHOT), bool(flags & LAST), ts_event, ts_recv, seq)
+        case 2:
+            return Trade(instrument, price, quantity, not flags & ASK, other, ts_event, ts_recv, seq)
+        case 3:
+            return Quote(instrument, price, quantity, other, other_quantity, ts_event, ts_recv, seq)
+        case 4:
+            top, bottom = max(other, price), min(other, price)
+            return Bar(instrument, other, top + (other_quantity >> 32), bottom - (other_quantity & 0xFFFFFFFF), price, quantity, ts_event, ts_recv, seq)
+        case 5:
+            return Status(instrument, price, quantity, ts_recv, seq)
+        case _:
+            return None
