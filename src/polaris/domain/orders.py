@@ -136,6 +136,7 @@ RECORD = np.dtype(
         ("cash", "<i8"),  # after
         ("position", "<i8"),  # lots, after
         ("target", "<i8"),  # lots wanted
+        ("mid2", "<i8"),  # best bid + best ask then, ticks: twice the mid
         ("forecast", "<f8"),  # expected return the decision saw
         ("figure", "<f8"),  # what a limit measured; EQUITY: realised profit
         ("limit", "<f8"),  # what it allows; EQUITY: drawdown as a fraction
