@@ -24,6 +24,8 @@ def mul_divmod(a, b, c):  # type: ignore[no-untyped-def]
     if a < 3037000499 and b < 3037000499:  # below sqrt(2**63): the product fits
         product = a * b
         return product // c, product % c
+    if a == 0 or b == 0:
+        return 0, 0
     if a > b:
         a, b = b, a
     # a's bits from the top: double what we have, add b where the bit is set; the remainder never leaves [0, c)
