@@ -1,7 +1,7 @@
 """The one way a function of ours is compiled.
 
 `kernel` is numba's njit with our settings. Compiled code is kept in a cache folder whose name is a hash of every
-source file of the package: numba notices an edit in a kernel's own file only, not in a kernel it calls, and a stale
+source file that holds kernels or their constants: numba notices an edit in a kernel's own file only, not in a kernel it calls, and a stale
 callee would be a wrong trade. `NUMBA_DISABLE_JIT=1` runs the same source as plain Python, with bit-equal results:
 no fastmath, no library exp or log, no division by zero left to the platform.
 """
@@ -20,14 +20,21 @@ import numpy as np
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PACKAGE = Path(__file__).resolve().parent.parent
+KERNEL_ROOMS = ("domain", "desk", "exchange", "amm")
 
 
 def sources_digest() -> str:
-    """The first 16 hex digits of a SHA-256 over every Python source of the package and the versions that compile it."""
+    """The first 16 hex digits of a SHA-256 over every source a kernel is made of and the versions that compile it.
+
+    Those are the files of the rooms that hold kernels, and any other file with one.
+    """
     digest = hashlib.sha256(f"{sys.version}|{numba.__version__}|{np.__version__}".encode())
     for path in sorted(PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
+        source = path.read_bytes()
+        room = path.relative_to(PACKAGE).parts[0]
+        if room in KERNEL_ROOMS or b"\n@kernel" in source:
+            digest.update(path.relative_to(PACKAGE).as_posix().encode())
+            digest.update(source)
     return digest.hexdigest()[:16]
 
 

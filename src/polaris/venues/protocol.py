@@ -1,0 +1,102 @@
+"""What every venue's feed is, without a socket: bytes and times in, rows and wishes out.
+
+A `Feed` never does IO and reads no clock. Whoever runs it (the live session, a replayed capture, a test) hands it what
+happened and carries out what it asks for, so a recording goes through the very code that the live socket does.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from polaris.domain.instrument import Instruments
+from polaris.domain.market import RowBuffer
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this text on the feed's socket."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """GET this path (with its query) from the venue's REST host and hand the body to `Feed.response`.
+
+    tag says to the feed what came back, for instance "depth:BTCUSDT".
+    """
+
+    path: str
+    tag: str
+
+
+@dataclass(frozen=True)
+class Reconnect:
+    """Close the socket and open a new one: the stream as a whole can't be trusted."""
+
+    reason: str
+
+
+Wish = Send | Fetch | Reconnect
+
+
+@dataclass
+class SymbolStats:
+    """What happened to one symbol since the feed was made. `state` is one of domain.market's book states."""
+
+    state: int = 0
+    gaps: int = 0
+    resyncs: int = 0
+    checksums_ok: int = 0
+    checksums_failed: int = 0
+    crossed: int = 0
+    last_update_ns: int = 0
+
+
+@dataclass
+class FeedStats:
+    """Counts since the feed was made."""
+
+    frames: int = 0
+    bytes: int = 0
+    unknown_fields: int = 0
+    bad_messages: int = 0
+    fallbacks: int = 0
+    symbols: dict[str, SymbolStats] = field(default_factory=dict)
+
+
+class Feed(Protocol):
+    """One connection to one venue, for some of its instruments. Times are int nanoseconds UTC."""
+
+    venue: str
+    instruments: Instruments
+    rows: RowBuffer  # everything decoded; the runner takes from it and clears it
+    wishes: list[Wish]  # the runner carries these out in order and clears the list
+    stats: FeedStats
+
+    def url(self) -> str:
+        """The path (and query) to open on the venue's socket host."""
+        ...
+
+    def connected(self, ts: int) -> None:
+        """The socket is open: ask for subscriptions, every book is SYNCING."""
+        ...
+
+    def frame(self, payload: bytes, ts: int) -> None:
+        """One whole message came. Never raises on bad content: it counts it and resyncs the symbol it concerns."""
+        ...
+
+    def response(self, tag: str, body: bytes, ts: int, status: int = 200) -> None:
+        """The answer to a Fetch; status 0 where no answer came."""
+        ...
+
+    def tick(self, ts: int) -> None:
+        """Time passed: silence and books that stayed crossed are seen here. Called about ten times a second."""
+        ...
+
+    def disconnected(self, ts: int) -> None:
+        """The socket is gone: every book is DISCONNECTED."""
+        ...
+
+    def book_text(self, wire: str, depth: int) -> tuple[list[list[str]], list[list[str]], int, int]:
+        """(top bids, top asks, number of bids, number of asks) as the venue's decimal text."""
+        ...
