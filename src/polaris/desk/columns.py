@@ -64,6 +64,7 @@ class Kernel:
     params   float64s handed to every call
     warmup   boundaries of an instrument before its outputs mean anything
     start    fills the fresh state where zeros will not do: start(state, instruments)
+    depth    whether it reads `depth`; where no kernel does, depth is not unfolded at all
     horizon_ns  alphas: how far ahead the forecast looks; 0 for features
     source   where the formula comes from
     """
@@ -77,6 +78,7 @@ class Kernel:
     params: tuple[float, ...] = ()
     warmup: int = 0
     start: Callable[[Any, Instruments], None] | None = None
+    depth: bool = True
     horizon_ns: int = 0
     source: str = ""
 

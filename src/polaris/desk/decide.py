@@ -1,0 +1,250 @@
+"""The one decision: sizing -> limits -> plan -> gate -> orders -> fills -> ledger, for every row, in one pass.
+
+The live loop hands over the few rows that just came, a backtest a whole day: the same function, so the same decisions.
+For each row, in this order: the clock moves; orders and cancels that reach the simulated venue by then meet the book
+as it stood; the row meets our resting orders; at a boundary the desk looks, marks, wants, plans and sends.
+"""
+
+from typing import Final
+
+from polaris.desk.columns import LEVELS
+from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
+from polaris.desk.execution.planner import plan
+from polaris.desk.execution.venue import mature, meet
+from polaris.desk.ledger.book import mark
+from polaris.desk.risk.limits import limit_target, watch_losses
+from polaris.desk.sizing.kelly import wanted_lots
+from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
+from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
+from polaris.domain.kernel import kernel
+from polaris.domain.market import BAR, CONTROL, DEPTH, QUOTE, REPORT, STATUS, TIMER, TRADE
+from polaris.domain.orders import (
+    EQUITY,
+    FILL_LAST,
+    FILL_PART,
+    FILLED,
+    HALT,
+    HALTED_KILLED,
+    HALTED_PAUSED,
+    KILLED,
+    OBSERVE,
+    PASS,
+    PAUSED,
+    RESUMED,
+    RUNNING,
+    TAKER,
+    TARGET,
+)
+
+RESERVE: Final = ORDER_SLOTS * (LEVELS + 2) + 16  # records one row can lead to at most
+
+
+@kernel
+def decide(
+    rows, start, tops, depth, at, first, forecasts, confidences, volatilities, targets, rule_, terms, account_, positions, orders, active, carry, records
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """Run the desk over rows.
+
+    rows         ROW[n]; start: the first to take
+    tops, depth, at  of the market kernel; first: the first boundary at or after `start`
+    forecasts, confidences, volatilities  float64[m], of the ensemble (of length 0 where sizing is "direct")
+    targets      float64[m] lots, not a number where a strategy has no opinion (length 0 unless sizing is "direct")
+    rule_, terms, account_, positions, orders, active, carry   see desk.state
+    records      RECORD[>= 2 * RESERVE], written from 0
+    returns      (next row, next boundary, records written); next row < n where the records ran full: take them, call again
+    """
+    rule = rule_[0]
+    account = account_[0]
+    n = 0
+    k = first
+    direct = rule["sizing"] == SIZE_DIRECT
+    simulated = rule["fill_model"] != FILL_VENUE
+    most = records.size - RESERVE
+    boundary = at[k] if k < at.size else rows.size
+    for i in range(start, rows.size):
+        if n > most:
+            return i, k, n
+        row = rows[i]
+        kind = row["kind"]
+        now = max(account["clock"], row["ts_recv"])
+        account["clock"] = now
+        account["seq"] = row["seq"]
+        if simulated and account["active"] > 0:
+            n = mature(now, rule, terms, account, positions, orders, active, carry, records, n)
+            if account["active"] > 0 and (kind == DEPTH or kind == TRADE or kind == QUOTE or kind == BAR):
+                n = meet(rule, terms, account, positions, orders, active, row, records, n)
+        if kind > BAR:
+            if kind == STATUS:
+                positions[row["instrument"]]["book"] = row["price"]
+            elif kind == TIMER:
+                n = on_timer(rule, account, positions, orders, active, records, n)
+            elif kind == CONTROL:
+                n = on_control(rule, account, positions, orders, active, row, records, n)
+            elif kind == REPORT:
+                n = on_report(terms, account, positions, orders, active, row, records, n)
+            continue
+        if i != boundary:
+            continue
+        top = tops[k]
+        instrument = top["instrument"]
+        position = positions[instrument]
+        position["bid"] = top["bid"]
+        position["ask"] = top["ask"]
+        position["bid_lots"] = top["bid_lots"]
+        position["ask_lots"] = top["ask_lots"]
+        position["ts"] = now
+        if simulated and kind != TRADE:
+            keep_depth(carry[instrument], depth, k, top)
+        if position["lots"] != 0:
+            mark(account, position, terms[instrument], top["bid"] + top["ask"])
+            n = on_loss(rule, account, positions, orders, active, records, n)
+        if direct:
+            wish = position["target"]
+            want = targets[k]
+            if want == want:
+                wish = int(want)
+        else:
+            position["forecast"] = forecasts[k]
+            wish = wanted_lots(
+                rule, terms[instrument], position, account["equity"], forecasts[k], confidences[k], volatilities[k], top["bid"], top["ask"]
+            )
+        if wish != position["target"] or account["halt"] != PASS:
+            target, bound = limit_target(rule, terms[instrument], account, position, wish, top["bid"] + top["ask"])
+            if target != position["target"]:
+                position["target"] = target
+                record = tell(records, n, TARGET, account, position, instrument)
+                record["reason"] = bound
+                if not direct:
+                    record["figure"] = confidences[k]
+                    record["limit"] = volatilities[k]
+                account["decisions"] += 1
+                n += 1
+        if account["trading"] != OBSERVE and (position["target"] != position["lots"] or position["working_orders"] > 0):
+            n = plan(rule, terms, account, positions, orders, active, instrument, position["target"], records, n)
+        if now - account["sampled"] >= rule["equity_sample_ns"]:
+            n = sample_equity(rule, account, positions, orders, active, records, n)
+        k += 1
+        boundary = at[k] if k < at.size else rows.size
+    return rows.size, k, n
+
+
+@kernel
+def keep_depth(kept, depth, k, top):  # type: ignore[no-untyped-def]
+    """Remember the depth of boundary k (the touch alone where depth is not kept) for orders that arrive later."""
+    if depth.shape[0] > 0:
+        for side in range(4):
+            for level in range(LEVELS):
+                kept[side, level] = depth[k, side, level]
+    kept[0, 0] = top["bid"]
+    kept[1, 0] = top["bid_lots"]
+    kept[2, 0] = top["ask"]
+    kept[3, 0] = top["ask_lots"]
+
+
+@kernel
+def on_loss(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
+    """See whether a loss limit is reached now; if so say it and cancel what works. Returns records written so far."""
+    reached = watch_losses(rule, account, positions)
+    if reached == PASS:
+        return n
+    record = tell(records, n, HALT, account, positions[0], -1)
+    record["reason"] = reached
+    record["money"] = account["equity"]
+    record["figure"] = account["max_drawdown"]
+    record["limit"] = rule["max_drawdown"]
+    return cancel_all(rule, account, positions, orders, active, records, n + 1)
+
+
+@kernel
+def cancel_all(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
+    """Ask to cancel every working order; returns records written so far."""
+    for j in range(account["active"]):
+        order = orders[active[j]]
+        if order["state"] < FILLED:
+            n = ask_cancel(rule, account, positions[order["instrument"]], order, records, n)
+    return n
+
+
+@kernel
+def sample_equity(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
+    """One point of the equity curve; returns records written so far."""
+    n = on_loss(rule, account, positions, orders, active, records, n)
+    record = tell(records, n, EQUITY, account, positions[0], -1)
+    record["money"] = account["equity"]
+    record["figure"] = float(account["realised"])
+    if account["peak"] > 0:
+        record["limit"] = float(account["peak"] - account["equity"]) / float(account["peak"])
+    account["sampled"] = account["clock"]
+    return n + 1
+
+
+@kernel
+def on_timer(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
+    """Time passed: pull the orders of instruments whose data grew stale or whose book is not live."""
+    now = account["clock"]
+    for j in range(account["active"]):
+        order = orders[active[j]]
+        position = positions[order["instrument"]]
+        if order["state"] < FILLED and now - position["ts"] > rule["max_data_age_ns"]:
+            n = ask_cancel(rule, account, position, order, records, n)
+    if now - account["sampled"] >= rule["equity_sample_ns"]:
+        n = sample_equity(rule, account, positions, orders, active, records, n)
+    return n
+
+
+@kernel
+def on_control(rule, account, positions, orders, active, row, records, n):  # type: ignore[no-untyped-def]
+    """An operator's command; see domain.control."""
+    command = row["price"]
+    before = account["trading"]
+    reason = PASS
+    if command == KILL:
+        account["trading"] = HALTED_KILLED
+        reason = KILLED
+    elif command == PAUSE and before == RUNNING:
+        account["trading"] = HALTED_PAUSED
+        reason = PAUSED
+    elif (command == RESUME and before == HALTED_PAUSED) or (command == RELEASE and before == HALTED_KILLED):
+        account["trading"] = RUNNING
+        account["halt"] = PASS
+        account["peak"] = account["equity"]
+        account["day_equity"] = account["equity"]
+        reason = RESUMED
+    elif command == RESUME and account["halt"] != PASS and before == RUNNING:
+        account["halt"] = PASS
+        account["peak"] = account["equity"]
+        account["day_equity"] = account["equity"]
+        reason = RESUMED
+    elif command == DEPOSIT:
+        account["deposits"] += row["quantity"]
+        account["cash"] += row["quantity"]
+        account["equity"] += row["quantity"]
+        account["peak"] += row["quantity"]
+        account["day_equity"] += row["quantity"]
+    if reason == PASS:
+        return n
+    record = tell(records, n, HALT, account, positions[0], -1)
+    record["reason"] = reason
+    record["figure"] = float(before)
+    record["limit"] = float(account["trading"])
+    n += 1
+    if reason != RESUMED:
+        n = cancel_all(rule, account, positions, orders, active, records, n)
+    return n
+
+
+@kernel
+def on_report(terms, account, positions, orders, active, row, records, n):  # type: ignore[no-untyped-def]
+    """A real venue's word about one of our orders; a report on an order we no longer know is a fault."""
+    what = row["flags"]
+    identity = row["other"]
+    order = orders[identity % ORDER_SLOTS]
+    if order["id"] != identity:
+        account["faults"] += 1
+        return n
+    if what == FILL_PART or what == FILL_LAST:
+        n = fill(terms, account, positions, order, row["price"], row["quantity"], TAKER, row["other_quantity"], True, records, n)
+    else:
+        n = report(terms, account, positions, order, what, records, n)
+    sweep_finished(account, orders, active)
+    return n

@@ -1,0 +1,1 @@
+"""Execution: orders sent, worked, filled, cancelled; the simulated venue; the plan that leads from a target to orders."""

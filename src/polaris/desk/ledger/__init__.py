@@ -1,0 +1,1 @@
+"""Ledger: what we hold, what it cost, what it earned."""

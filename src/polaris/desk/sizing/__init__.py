@@ -1,0 +1,1 @@
+"""Sizing: from a forecast to the position we want."""
