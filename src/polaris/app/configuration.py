@@ -23,7 +23,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from polaris.app.secret import Secret
+from polaris.app.secret import SecretReference
 from polaris.domain.errors import BadConfig
 
 Tree = TypeVar("Tree", bound=msgspec.Struct)
@@ -111,7 +111,7 @@ def build(root: type[Tree], layers: list[Layer]) -> Loaded[Tree]:
         for path, value in _leaves(root, layer, layer.values, ()):
             values[path] = value
             origins[path] = layer.origin_of(path)
-    settings = _construct(root, values, origins, ())
+    settings = _construct(root(), values, origins, ())
     for path, _ in leaf_fields(root):
         origins.setdefault(path, DEFAULT)
     return Loaded(settings, origins)
@@ -176,8 +176,8 @@ def toml_value(value: Any, name: str) -> str:
             return f"{value:_}" if abs(value) >= 100_000 else repr(value)
         case str():
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-        case Secret():
-            return toml_value(value.reference, name)
+        case SecretReference():
+            return toml_value(value.where, name)
         case tuple() | list() | frozenset():
             return "[" + ", ".join(toml_value(item, name) for item in value) + "]"
         case dict():
@@ -238,21 +238,34 @@ def _unknown(layer: Layer, key: KeyPath, known: list[str]) -> str:
 def _converted(kind: Any, raw: Any, key: KeyPath, layer: Layer) -> Any:
     where = f"{layer.origin_of(key)}: {_dotted(key)}"
     plain = _plain(kind)
-    if plain is Secret:
-        return Secret.read(raw, where)
+    if plain is SecretReference:
+        return SecretReference.read(raw, where)
     value = _from_text(plain, raw) if layer.texts else raw
     if key[-1].endswith("_ns") and isinstance(value, str):
         try:
             value = duration_ns(value)
         except ValueError as cause:
             raise BadConfig(f"{where}: {cause}") from cause
-    if (isinstance(value, bool) and plain in (int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+    if (isinstance(value, bool) and plain in (int, float)) or not _finite(value):
         raise BadConfig(f"{where} is {raw!r}; expected {expected(kind, key[-1])}")
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as cause:
         limits = f" ({cause})" if isinstance(kind, _Annotated) or typing.get_origin(plain) in (tuple, list, dict) else ""
         raise BadConfig(f"{where} is {raw!r}; expected {expected(kind, key[-1])}{limits}") from cause
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number in it is an infinity or no number at all: a limit of nan would forbid nothing."""
+    match value:
+        case float():
+            return math.isfinite(value)
+        case list() | tuple():
+            return all(map(_finite, value))
+        case dict():
+            return all(map(_finite, value.values()))
+        case _:
+            return True
 
 
 def _from_text(kind: Any, text: str) -> Any:
@@ -285,19 +298,21 @@ def expected(kind: Any, name: str) -> str:
     return words.get(kind, getattr(kind, "__name__", str(kind)))
 
 
-def _construct(struct: type[Tree], values: Mapping[KeyPath, Any], origins: Mapping[KeyPath, str], path: KeyPath) -> Tree:
-    arguments: dict[str, Any] = {}
-    for name, kind in fields_of(struct):
+def _construct(base: Tree, values: Mapping[KeyPath, Any], origins: Mapping[KeyPath, str], path: KeyPath) -> Tree:
+    """`base` with the values under `path` in their places; each struct checks its own again."""
+    changed: dict[str, Any] = {}
+    for name, kind in fields_of(type(base)):
         key = (*path, name)
         if _is_struct(kind):
-            arguments[name] = _construct(kind, values, origins, key)
+            changed[name] = _construct(getattr(base, name), values, origins, key)
         elif key in values:
-            arguments[name] = values[key]
+            changed[name] = values[key]
     try:
-        return struct(**arguments)
-    except (ValueError, BadConfig) as cause:  # the struct's own check of values against each other
-        places = sorted({origins[key] for key in values if key[: len(path)] == path and len(key) == len(path) + 1})
-        raise BadConfig(f"{', '.join(places) or 'defaults'}: [{_dotted(path)}] {cause}" if path else f"{', '.join(places)}: {cause}") from cause
+        return msgspec.structs.replace(base, **changed)
+    except (ValueError, BadConfig) as cause:
+        places = sorted({origins[key] for key in values if key[:-1] == path})
+        section = f"[{_dotted(path)}] " if path else ""
+        raise BadConfig(f"{', '.join(places)}: {section}{cause}") from cause
 
 
 _Annotated: Final = type(typing.Annotated[int, ""])
@@ -315,7 +330,7 @@ def _plain(kind: Any) -> Any:
 
 
 def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not issubclass(kind, Secret)
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and not issubclass(kind, SecretReference)
 
 
 def _dotted(path: KeyPath) -> str:

@@ -24,9 +24,10 @@ from polaris.app.configuration import (
     file_layer,
     toml_value,
 )
-from polaris.app.secret import Secret
+from polaris.app.secret import SecretReference
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.errors import BadConfig
+from polaris.venues.endpoint import PUBLIC
 
 FILE_NAME = "polaris.toml"
 FILE_VARIABLE = "POLARIS_CONFIG"
@@ -58,38 +59,30 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(name).expanduser() if kind == "recording" else None
 
 
-class CoinbaseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Coinbase Advanced Trade."""
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One venue: what is heard from it, where it is, and which keys it knows us by."""
 
     enabled: bool = True  # whether the desk listens to it
-    symbols: tuple[str, ...] = ("BTC-USD", "ETH-USD")  # as the venue writes them
-    socket: str = "wss://advanced-trade-ws.coinbase.com"  # market data
-    rest: str = "https://api.coinbase.com"  # products
-    api_key: Secret = Secret()  # a reference, "env:NAME" or "file:/path"; public data and paper trading need none
-    api_secret: Secret = Secret()  # a reference, as above
+    symbols: tuple[str, ...] = ()  # as the venue writes them
+    ws_url: str = ""  # market data socket: scheme, host and port
+    rest_url: str = ""  # symbols and snapshots: scheme, host and port
+    api_key: SecretReference = SecretReference()  # "env:NAME" or "file:/path"; public data and paper trading need none
+    api_secret: SecretReference = SecretReference()  # likewise
 
 
-class BinanceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Binance spot."""
-
-    enabled: bool = True  # whether the desk listens to it
-    symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")  # as the venue writes them
-    socket: str = "wss://stream.binance.com:9443"  # market data
-    rest: str = "https://api.binance.com"  # depth snapshots and symbols
-    api_key: Secret = Secret()  # a reference, "env:NAME" or "file:/path"; public data and paper trading need none
-    api_secret: Secret = Secret()  # a reference, as above
+def _public(name: str, *symbols: str) -> VenueSettings:
+    return VenueSettings(symbols=symbols, ws_url=PUBLIC[name].ws_url, rest_url=PUBLIC[name].rest_url)
 
 
 class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The venues the desk listens to."""
 
-    coinbase: CoinbaseSettings = CoinbaseSettings()
-    binance: BinanceSettings = BinanceSettings()
+    coinbase: VenueSettings = _public("coinbase", "BTC-USD", "ETH-USD")
+    binance: VenueSettings = _public("binance", "BTCUSDT", "ETHUSDT")
 
-    def enabled(self) -> dict[str, CoinbaseSettings | BinanceSettings]:
+    def enabled(self) -> dict[str, VenueSettings]:
         """The venues in use, by name."""
-        every: dict[str, CoinbaseSettings | BinanceSettings] = {"coinbase": self.coinbase, "binance": self.binance}
-        return {name: venue for name, venue in every.items() if venue.enabled}
+        return {name: venue for name, venue in msgspec.structs.asdict(self).items() if venue.enabled}
 
 
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +190,7 @@ def refuse_live(settings: Settings) -> None:
         f"venues.{name}.{key}"
         for name, venue in settings.venues.enabled().items()
         for key, secret in (("api_key", venue.api_key), ("api_secret", venue.api_secret))
-        if not secret.given
+        if not secret
     ]
     raise BadConfig(
         "mode 'live' sends real orders and is refused: this version has no order entry to a real venue, no pre-flight check and no admin's switch"
@@ -239,7 +232,7 @@ def _example_section(section: msgspec.Struct, path: tuple[str, ...]) -> list[str
     below: list[str] = []
     for name, kind in fields_of(type(section)):
         value = getattr(section, name)
-        if isinstance(value, msgspec.Struct) and not isinstance(value, Secret):
+        if isinstance(value, msgspec.Struct) and not isinstance(value, SecretReference):
             below += _example_section(value, (*path, name))
             continue
         choices = expected(kind, name) if "one of" in expected(kind, name) else ""
