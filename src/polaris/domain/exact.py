@@ -4,6 +4,8 @@ Integers: products that outgrow 64 bits are divided through 128. Floats: only + 
 to the last bit; `exp` is ours because the C library's differs between machines, and parity must not.
 """
 
+from decimal import Decimal
+
 import numpy as np
 
 from polaris.domain.kernel import kernel
@@ -74,6 +76,8 @@ def mul_div_up(a, b, c):  # type: ignore[no-untyped-def]
 LOG2E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
+STEPS = 128  # table entries between two powers of two
+ROOTS = np.array([float(Decimal(2) ** (Decimal(j) / STEPS)) for j in range(STEPS)])  # 2**(j / STEPS), by decimal: no library pow
 POWERS = np.array([2.0**k for k in range(-1022, 1024)])
 
 
@@ -83,28 +87,18 @@ def exp(x):  # type: ignore[no-untyped-def]
 
     x        float64
     returns  float64; 0 below -708, e**709 above 709
-    Source: argument reduction by ln 2 in two parts (fdlibm), Taylor series to x**13 on |r| <= ln(2)/2.
+    Source: argument reduction by ln(2) / 128 in two parts (Tang 1989), Taylor series to r**5 on |r| <= ln(2) / 256.
     """
     if x < -708.0:
         return 0.0
     if x > 709.0:
         x = 709.0
-    k = int(x * LOG2E + (0.5 if x >= 0.0 else -0.5))
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
-    series = 1.0 + r * (1.0 / 13.0)
-    series = 1.0 + r * (1.0 / 12.0) * series
-    series = 1.0 + r * (1.0 / 11.0) * series
-    series = 1.0 + r * (1.0 / 10.0) * series
-    series = 1.0 + r * (1.0 / 9.0) * series
-    series = 1.0 + r * (1.0 / 8.0) * series
-    series = 1.0 + r * (1.0 / 7.0) * series
-    series = 1.0 + r * (1.0 / 6.0) * series
-    series = 1.0 + r * (1.0 / 5.0) * series
-    series = 1.0 + r * (1.0 / 4.0) * series
-    series = 1.0 + r * (1.0 / 3.0) * series
-    series = 1.0 + r * (1.0 / 2.0) * series
-    series = 1.0 + r * series
-    return series * POWERS[k + 1022]
+    n = int(x * (STEPS * LOG2E) + (0.5 if x >= 0.0 else -0.5))
+    r = (x - n * (LN2_HIGH / STEPS)) - n * (LN2_LOW / STEPS)
+    square = r * r
+    series = r + square * ((0.5 + r * (1.0 / 6.0)) + square * (1.0 / 24.0 + r * (1.0 / 120.0)))
+    root = ROOTS[n & (STEPS - 1)]
+    return (root + root * series) * POWERS[(n >> 7) + 1022]
 
 
 @kernel
