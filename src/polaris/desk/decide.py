@@ -10,7 +10,7 @@ from typing import Final
 from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
 from polaris.desk.execution.planner import plan
-from polaris.desk.execution.venue import mature, meet
+from polaris.desk.execution.venue import keep_depth, mature, meet
 from polaris.desk.ledger.book import mark
 from polaris.desk.risk.limits import limit_target, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
@@ -41,7 +41,7 @@ RESERVE: Final = ORDER_SLOTS * (LEVELS + 2) + 16  # records one row can lead to 
 
 @kernel
 def decide(
-    rows, start, tops, depth, at, first, forecasts, confidences, volatilities, targets, rule_, terms, account_, positions, orders, active, carry, records
+    rows, start, tops, depth, at, first, forecasts, confidences, volatilities, targets, rule_, terms, account_, positions, orders, active, carry, records, n
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Run the desk over rows.
 
@@ -50,12 +50,11 @@ def decide(
     forecasts, confidences, volatilities  float64[m], of the ensemble (of length 0 where sizing is "direct")
     targets      float64[m] lots, not a number where a strategy has no opinion (length 0 unless sizing is "direct")
     rule_, terms, account_, positions, orders, active, carry   see desk.state
-    records      RECORD[>= 2 * RESERVE], written from 0
-    returns      (next row, next boundary, records written); next row < n where the records ran full: take them, call again
+    records, n   RECORD[>= n + 2 * RESERVE], written from n on
+    returns      (next row, next boundary, records written); next row < n where the records ran full: make room, call again
     """
     rule = rule_[0]
     account = account_[0]
-    n = 0
     k = first
     direct = rule["sizing"] == SIZE_DIRECT
     simulated = rule["fill_model"] != FILL_VENUE
@@ -63,6 +62,7 @@ def decide(
     boundary = at[k] if k < at.size else rows.size
     for i in range(start, rows.size):
         if n > most:
+            keep_all(carry, positions, tops, depth)
             return i, k, n
         row = rows[i]
         kind = row["kind"]
@@ -70,7 +70,7 @@ def decide(
         account["clock"] = now
         account["seq"] = row["seq"]
         if simulated and account["active"] > 0:
-            n = mature(now, rule, terms, account, positions, orders, active, carry, records, n)
+            n = mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n)
             if account["active"] > 0 and (kind == DEPTH or kind == TRADE or kind == QUOTE or kind == BAR):
                 n = meet(rule, terms, account, positions, orders, active, row, records, n)
         if kind > BAR:
@@ -93,8 +93,7 @@ def decide(
         position["bid_lots"] = top["bid_lots"]
         position["ask_lots"] = top["ask_lots"]
         position["ts"] = now
-        if simulated and kind != TRADE:
-            keep_depth(carry[instrument], depth, k, top)
+        position["top"] = k
         if position["lots"] != 0:
             mark(account, position, terms[instrument], top["bid"] + top["ask"])
             n = on_loss(rule, account, positions, orders, active, records, n)
@@ -125,26 +124,21 @@ def decide(
             n = sample_equity(rule, account, positions, orders, active, records, n)
         k += 1
         boundary = at[k] if k < at.size else rows.size
+    keep_all(carry, positions, tops, depth)
     return rows.size, k, n
 
 
 @kernel
-def keep_depth(kept, depth, k, top):  # type: ignore[no-untyped-def]
-    """Remember the depth of boundary k (the touch alone where depth is not kept) for orders that arrive later."""
-    if depth.shape[0] > 0:
-        for side in range(4):
-            for level in range(LEVELS):
-                kept[side, level] = depth[k, side, level]
-    kept[0, 0] = top["bid"]
-    kept[1, 0] = top["bid_lots"]
-    kept[2, 0] = top["ask"]
-    kept[3, 0] = top["ask_lots"]
+def keep_all(carry, positions, tops, depth):  # type: ignore[no-untyped-def]
+    """The batch ends: what arriving orders will meet must outlive it."""
+    for instrument in range(positions.size):
+        keep_depth(carry, instrument, positions[instrument], tops, depth)
 
 
 @kernel
 def on_loss(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
     """See whether a loss limit is reached now; if so say it and cancel what works. Returns records written so far."""
-    reached = watch_losses(rule, account, positions)
+    reached = watch_losses(rule, account)
     if reached == PASS:
         return n
     record = tell(records, n, HALT, account, positions[0], -1)
@@ -207,19 +201,18 @@ def on_control(rule, account, positions, orders, active, row, records, n):  # ty
     elif (command == RESUME and before == HALTED_PAUSED) or (command == RELEASE and before == HALTED_KILLED):
         account["trading"] = RUNNING
         account["halt"] = PASS
-        account["peak"] = account["equity"]
-        account["day_equity"] = account["equity"]
+        forget_losses(account)
         reason = RESUMED
     elif command == RESUME and account["halt"] != PASS and before == RUNNING:
         account["halt"] = PASS
-        account["peak"] = account["equity"]
-        account["day_equity"] = account["equity"]
+        forget_losses(account)
         reason = RESUMED
     elif command == DEPOSIT:
         account["deposits"] += row["quantity"]
         account["cash"] += row["quantity"]
         account["equity"] += row["quantity"]
         account["peak"] += row["quantity"]
+        account["trough"] += row["quantity"]
         account["day_equity"] += row["quantity"]
     if reason == PASS:
         return n
@@ -231,6 +224,14 @@ def on_control(rule, account, positions, orders, active, row, records, n):  # ty
     if reason != RESUMED:
         n = cancel_all(rule, account, positions, orders, active, records, n)
     return n
+
+
+@kernel
+def forget_losses(account):  # type: ignore[no-untyped-def]
+    """An operator resumed: losses are counted from here."""
+    account["peak"] = account["equity"]
+    account["trough"] = account["equity"]
+    account["day_equity"] = account["equity"]
 
 
 @kernel

@@ -53,8 +53,9 @@ class Desk:
         self.orders: Any = np.zeros(ORDER_SLOTS, ORDER)
         self.active = np.zeros(ORDER_SLOTS, np.int64)
         self.carry = carry_of(instruments)
-        self._records: Records = np.zeros(max(8192, 4 * RESERVE), RECORD)
+        self._records: Records = np.empty(16 * RESERVE, RECORD)
         self._written = hashlib.blake2b(digest_size=16)
+        self._unhashed: list[Records] = []  # hashed when somebody asks: not on the way of an order
 
     @property
     def account(self) -> Any:
@@ -63,14 +64,13 @@ class Desk:
 
     def advance(self, rows: Rows) -> Records:
         """Take rows (with their seq) in order; returns RECORD[n], what they led to."""
-        parts: list[Records] = []
+        n = 0
         for first in range(0, len(rows), BATCH):
-            self._pass(rows[first : first + BATCH], parts)
-        if not parts:
-            return self._records[:0].copy()
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+            n = self._pass(rows[first : first + BATCH], n)
+        return self._take(n)
 
-    def _pass(self, rows: Rows, parts: list[Records]) -> None:
+    def _pass(self, rows: Rows, n: int) -> int:
+        """One pass over at most BATCH rows; records are written from n on, returns where they end."""
         tops, depth, at = self.market.update(rows)
         columns = self.bank.update(tops, depth)
         if self.direct:
@@ -81,17 +81,22 @@ class Desk:
             targets = NOTHING
         row, boundary = 0, 0
         while row < len(rows):
+            if n > len(self._records) - 2 * RESERVE:
+                self._records = np.concatenate([self._records, np.empty(len(self._records), RECORD)])
             row, boundary, n = decide(
                 rows, row, tops, depth, at, boundary, forecasts, confidences, volatilities, targets, self.rules, self.terms,
-                self.account_record, self.positions, self.orders, self.active, self.carry, self._records,
+                self.account_record, self.positions, self.orders, self.active, self.carry, self._records, n,
             )  # fmt: skip
-            if n:
-                self._keep(n, parts)
+        return n
 
-    def _keep(self, n: int, parts: list[Records]) -> None:
-        records = self._records[:n].copy()
-        self._written.update(records)  # type: ignore[arg-type]
-        parts.append(records)
+    def _take(self, n: int) -> Records:
+        if n < RESERVE:
+            records = self._records[:n].copy()
+        else:  # much to tell: hand the buffer over and start another
+            records, self._records = self._records[:n], np.empty(len(self._records), RECORD)
+        if n:
+            self._unhashed.append(records)
+        return records
 
     def submit(self, instrument: int, side: int, lots: int, kind: int, price: int = 0) -> tuple[int, Records]:
         """A person's or a plain Python strategy's order, through the same gate.
@@ -106,16 +111,12 @@ class Desk:
         n, identity = submit_one(
             self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, instrument, side, kind, price, lots
         )
-        parts: list[Records] = []
-        self._keep(n, parts)
-        return identity, parts[0]
+        return identity, self._take(n)
 
     def cancel(self, order: int) -> Records:
         """Ask to cancel a working order; no records where there is nothing to cancel."""
         n = cancel_one(self.rules, self.account_record, self.positions, self.orders, self._records, order)
-        parts: list[Records] = []
-        self._keep(n, parts)
-        return parts[0]
+        return self._take(n)
 
     def state_digest(self) -> str:
         """Hash (hex) of everything the core remembers."""
@@ -131,6 +132,9 @@ class Desk:
 
     def decisions_digest(self) -> str:
         """Hash (hex) of every record written so far: the desk's decisions, orders and fills, bit for bit."""
+        for records in self._unhashed:
+            self._written.update(records.view(np.uint8))
+        self._unhashed.clear()
         return self._written.hexdigest()
 
     def working_orders(self) -> list[dict[str, Any]]:

@@ -100,8 +100,10 @@ ACCOUNT = np.dtype(
         ("fees", "<i8"),
         ("equity", "<i8"),
         ("peak", "<i8"),
-        ("day", "<i8"),  # days since 1970
-        ("day_equity", "<i8"),  # equity at that day's start
+        ("marked", "<i8"),  # sum over instruments of position value: equity is cash + marked
+        ("day_ends", "<i8"),  # ns, the next midnight UTC
+        ("day_equity", "<i8"),  # equity at the day's start
+        ("trough", "<i8"),  # lowest equity since the peak
         ("turnover", "<i8"),
         ("gross", "<i8"),  # sum over instruments of |position value|
         ("next_order", "<i8"),
@@ -133,6 +135,7 @@ POSITION = np.dtype(
         ("ask_lots", "<i8"),
         ("ts", "<i8"),  # of the last update
         ("book", "<i8"),  # book state
+        ("top", "<i8"),  # boundary of the batch at hand whose depth `carry` does not hold yet, -1 where it does
         ("working", "<i8"),  # signed lots that working orders may still fill
         ("working_orders", "<i8"),
         ("retry_at", "<i8"),  # the planner rests until then
@@ -244,7 +247,7 @@ def account_of(settings: DeskSettings) -> Records:
     """A fresh account."""
     account = np.zeros(1, ACCOUNT)
     cash = money(settings.equity)
-    for name in ("deposits", "cash", "equity", "peak", "day_equity"):
+    for name in ("deposits", "cash", "equity", "peak", "trough", "day_equity"):
         account[name] = cash
     account["trading"] = OBSERVE if settings.mode == "observe" else RUNNING
     account["next_order"] = 1
@@ -256,6 +259,7 @@ def positions_of(instruments: Instruments) -> Records:
     """No positions; books count as live until a STATUS row says otherwise (recorded bars and trades never do)."""
     positions = np.zeros(len(instruments), POSITION)
     positions["book"] = LIVE
+    positions["top"] = -1
     return positions
 
 

@@ -32,13 +32,14 @@ from polaris.domain.orders import (
 
 
 @kernel
-def mature(now, rule, terms, account, positions, orders, active, carry, records, n):  # type: ignore[no-untyped-def]
+def mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n):  # type: ignore[no-untyped-def]
     """Orders and cancels that reach the venue by `now` (ns); returns records written so far."""
     ended = False
     for j in range(account["active"]):
         order = orders[active[j]]
         if order["resting"] == 0 and order["state"] < FILLED and order["arrives"] <= now:
-            n = arrive(rule, terms, account, positions, order, carry[order["instrument"]], records, n)
+            keep_depth(carry, order["instrument"], positions[order["instrument"]], tops, depth)
+            n = arrive(rule, terms, account, positions, order, carry, records, n)
         if order["state"] == CANCELLING and order["cancel_arrives"] <= now:
             n = report(terms, account, positions, order, CANCEL_DONE, records, n)
         ended = ended or order["state"] >= FILLED
@@ -48,23 +49,42 @@ def mature(now, rule, terms, account, positions, orders, active, carry, records,
 
 
 @kernel
-def arrive(rule, terms, account, positions, order, depth, records, n):  # type: ignore[no-untyped-def]
+def keep_depth(carry, instrument, position, tops, depth):  # type: ignore[no-untyped-def]
+    """Bring `carry` up to the last boundary seen (its touch alone where depth is not unfolded)."""
+    k = position["top"]
+    if k < 0:
+        return
+    position["top"] = -1
+    if depth.shape[0] > 0:
+        for side in range(4):
+            for level in range(LEVELS):
+                carry[instrument, side, level] = depth[k, side, level]
+    top = tops[k]
+    carry[instrument, 0, 0] = top["bid"]
+    carry[instrument, 1, 0] = top["bid_lots"]
+    carry[instrument, 2, 0] = top["ask"]
+    carry[instrument, 3, 0] = top["ask_lots"]
+
+
+@kernel
+def arrive(rule, terms, account, positions, order, carry, records, n):  # type: ignore[no-untyped-def]
     """An order reaches the matching engine: take what it may, then rest or expire."""
-    position = positions[order["instrument"]]
+    instrument = order["instrument"]
+    position = positions[instrument]
     kind = order["type"]
     side = order["side"]
     if rule["fill_model"] == FILL_MID:
         mid = (position["bid"] + position["ask"]) // 2
         return fill(terms, account, positions, order, mid, order["lots"], TAKER, 0, False, records, n)
     opposite = 2 if side == BUY else 0  # rows of depth: asks for a buy
-    best = depth[opposite, 0]
-    takes = depth[opposite + 1, 0] > 0 and (kind == MARKET or (side == BUY and best <= order["price"]) or (side != BUY and best >= order["price"]))
+    best = carry[instrument, opposite, 0]
+    takes = carry[instrument, opposite + 1, 0] > 0 and (kind == MARKET or (side == BUY and best <= order["price"]) or (side != BUY and best >= order["price"]))
     if kind == POST_ONLY and takes:
         return report(terms, account, positions, order, EXPIRE, records, n)
     if takes:
         for level in range(LEVELS):
-            price = depth[opposite, level]
-            there = depth[opposite + 1, level]
+            price = carry[instrument, opposite, level]
+            there = carry[instrument, opposite + 1, level]
             if there <= 0:
                 break
             if kind != MARKET and ((side == BUY and price > order["price"]) or (side != BUY and price < order["price"])):
@@ -78,8 +98,8 @@ def arrive(rule, terms, account, positions, order, depth, records, n):  # type: 
     own = 0 if side == BUY else 2
     ahead = 0
     for level in range(LEVELS):
-        if depth[own + 1, level] > 0 and depth[own, level] == order["price"]:
-            ahead = depth[own + 1, level]
+        if carry[instrument, own + 1, level] > 0 and carry[instrument, own, level] == order["price"]:
+            ahead = carry[instrument, own + 1, level]
     order["ahead"] = ahead
     if order["filled"] > 0:
         order["resting"] = 1

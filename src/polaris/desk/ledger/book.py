@@ -89,12 +89,5 @@ def mark(account, position, term, mid2):  # type: ignore[no-untyped-def]
     before = position["value"]
     position["value"] = value
     account["gross"] += (value if value >= 0 else -value) - (before if before >= 0 else -before)
-
-
-@kernel
-def equity_of(account, positions):  # type: ignore[no-untyped-def]
-    """Cash plus every position at its mark, money."""
-    equity = account["cash"]
-    for instrument in range(positions.size):
-        equity += positions[instrument]["value"]
-    return equity
+    account["marked"] += value - before
+    account["equity"] = account["cash"] + account["marked"]

@@ -4,40 +4,36 @@ A target that is too large is cut to what is allowed; a loss limit that was reac
 desk works itself flat through the same orders and the same gate as ever.
 """
 
-from polaris.desk.ledger.book import equity_of
 from polaris.desk.state import DAY
 from polaris.domain.kernel import kernel
 from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, PASS, POSITION_LIMIT, TOTAL_NOTIONAL
 
 
 @kernel
-def watch_losses(rule, account, positions):  # type: ignore[no-untyped-def]
-    """Bring equity, peak and the day up to date and see whether a loss limit is reached now.
+def watch_losses(rule, account):  # type: ignore[no-untyped-def]
+    """Bring peak, trough and the day up to date and see whether a loss limit is reached now.
 
     returns  DAILY_LOSS or DRAWDOWN the moment it is reached, else PASS. A daily loss ends with its day (UTC); a
              drawdown stays until an operator resumes.
     """
-    equity = equity_of(account, positions)
-    account["equity"] = equity
-    if equity > account["peak"]:
-        account["peak"] = equity
-    day = account["clock"] // DAY
-    if day != account["day"]:
-        account["day"] = day
+    equity = account["equity"]
+    if account["clock"] >= account["day_ends"]:
+        account["day_ends"] = (account["clock"] // DAY + 1) * DAY
         account["day_equity"] = equity
         if account["halt"] == DAILY_LOSS:
             account["halt"] = PASS
-    drawdown = 0.0
-    if account["peak"] > 0:
-        drawdown = float(account["peak"] - equity) / float(account["peak"])
-    if drawdown > account["max_drawdown"]:
-        account["max_drawdown"] = drawdown
-    if account["halt"] != PASS:
+    if equity >= account["peak"]:
+        account["peak"] = equity
+        account["trough"] = equity
         return PASS
-    if drawdown >= rule["max_drawdown"]:
-        account["halt"] = DRAWDOWN
-        return DRAWDOWN
-    if account["day_equity"] - equity >= rule["max_daily_loss"]:
+    if equity < account["trough"]:
+        account["trough"] = equity
+        drawdown = float(account["peak"] - equity) / float(max(account["peak"], 1))
+        account["max_drawdown"] = max(account["max_drawdown"], drawdown)
+        if drawdown >= rule["max_drawdown"] and account["halt"] == PASS:
+            account["halt"] = DRAWDOWN
+            return DRAWDOWN
+    if account["day_equity"] - equity >= rule["max_daily_loss"] and account["halt"] == PASS:
         account["halt"] = DAILY_LOSS
         return DAILY_LOSS
     return PASS
