@@ -200,7 +200,6 @@ def follow(path: Path, poll_s: float = 0.25) -> Iterator[str]:
             if line:
                 yield line.decode("utf-8", "replace").rstrip("\n")
                 continue
-            yield ""
             time.sleep(poll_s)
             with contextlib.suppress(FileNotFoundError):
                 now = os.stat(path)

@@ -1,0 +1,214 @@
+"""The verbs of recorded market data: replay, record, serve-recording."""
+
+import asyncio
+import contextlib
+import math
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from polaris.app.cli.console import Config, Json, note, output, print_json, progress, say, verb, waiting
+from polaris.app.configuration import duration_ns
+from polaris.app.settings import Settings, load
+from polaris.domain.errors import BadConfig
+
+if TYPE_CHECKING:
+    from polaris.venues.record import Recorded
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these verbs on the command line."""
+    app.command()(replay)
+    app.command()(record)
+    app.command("serve-recording")(serve_recording)
+
+
+@verb
+def replay(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Capture files, or the folder of a desk's log.")],
+    venue: Annotated[str | None, typer.Option(help="Venue of a file without a header: binance, binance-usdm, binance-coinm.")] = None,
+    to: Annotated[int | None, typer.Option("--to", metavar="SEQ", help="Of a log: stop after this event.")] = None,
+    order: Annotated[int | None, typer.Option("--order", metavar="ID", help="Of a log: why this order was sent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay captures through the live path, or a desk's log through its core.
+
+    A capture gives books, gaps and a digest of every event; a log gives the state at --to and the why of --order.
+
+    \b
+    Examples:
+      polaris replay coinbase.jsonl.gz --json
+      polaris replay depth.jsonl.gz --venue binance
+      polaris replay data/log --to 812000 --order 17
+    """
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise BadConfig(f"there is no {missing[0]}")
+    if any(path.is_dir() for path in paths):
+        if len(paths) != 1:
+            raise BadConfig("a log is replayed alone: give one folder, or capture files")
+        from polaris.app.inspect import replay_log
+
+        found = replay_log(paths[0], to_seq=to, order=order)
+        return print_json(found) if as_json else _show(found)
+    if to is not None or order is not None:
+        raise BadConfig(f"--to and --order look into a desk's log, and {paths[0]} is a capture file; give the log's folder")
+    from polaris.venues.replay import replay_captures
+
+    with progress("replaying", quiet=as_json) as advance:
+        result = replay_captures([str(path) for path in paths], venue=venue, progress=lambda _, frames: advance(frames, 0))
+    return print_json(result) if as_json else _show_captures(result)
+
+
+@verb
+def record(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; .jsonl.zst compresses.")],
+    venue: Annotated[str | None, typer.Option(help="One venue only; else every enabled one, a file each.")] = None,
+    symbols: Annotated[list[str] | None, typer.Option("--symbol", "-s", help="With --venue: as it writes it; may be repeated.")] = None,
+    run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help='Stop by itself after this long, such as "10 min".')] = None,
+    market: Annotated[str, typer.Option("--market", "-m", help="live or builtin.")] = "live",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Keep the raw frames of venues in capture files, until Ctrl-C or --for.
+
+    What is heard is what the desk would hear: its snapshots and reconnects are in the file, and it replays.
+
+    \b
+    Example:
+      polaris record btc.jsonl.zst --venue binance --symbol BTCUSDT --for "10 min"
+    """
+    settings = load(config, flags={"market.source": market}).settings
+    if settings.market.recording:
+        raise BadConfig("a recording of a recording is a copy; --market is live or builtin")
+    enabled = settings.venues.enabled()
+    if venue is not None and venue not in enabled:
+        raise BadConfig(f"--venue is {venue!r}; enabled are {', '.join(enabled)}")
+    if symbols and venue is None:
+        raise BadConfig("--symbol needs --venue: a symbol is written differently at each")
+    wishes = {name: tuple(symbols or item.symbols) for name, item in enabled.items() if venue in (None, name)}
+    try:
+        seconds = duration_ns(run_for) / 1e9 if run_for else math.inf
+    except ValueError as cause:
+        raise BadConfig(f"--for: {cause}") from cause
+    recorded = asyncio.run(_record(settings, wishes, out, seconds, as_json))
+    if as_json:
+        return print_json({"captures": recorded})
+    for capture in recorded:
+        say(f"{capture.path}: {capture.lines:,} lines, {capture.bytes:,} bytes before compression")
+    return None
+
+
+async def _record(settings: Settings, wishes: dict[str, tuple[str, ...]], out: Path, seconds: float, as_json: bool) -> "list[Recorded]":
+    from polaris.venues.endpoint import VenueEndpoint
+    from polaris.venues.record import record as record_frames
+
+    latest: list[Recorded] = []
+    with waiting("recording", quiet=as_json) as tick:
+
+        def heard(gone: float, so_far: "list[Recorded]") -> None:
+            latest[:] = so_far
+            tick(gone)
+
+        async with contextlib.AsyncExitStack() as market:
+            if settings.market.source == "builtin":
+                from polaris.venues.served.builtin import builtin_process
+                from polaris.venues.served.process import KINDS
+
+                bases = [base for base in KINDS if any(wire.startswith(base) for wires in wishes.values() for wire in wires)]
+                endpoints = await market.enter_async_context(builtin_process(settings.market.seed, bases))
+            else:
+                endpoints = {name: VenueEndpoint(name, item.ws_url, item.rest_url) for name, item in settings.venues.enabled().items()}
+            recording = asyncio.create_task(record_frames(endpoints, wishes, out, seconds, progress=heard))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, recording.cancel)
+            try:
+                return await recording
+            except asyncio.CancelledError:
+                return latest
+
+
+@verb
+def serve_recording(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A capture file.")],
+    speed: Annotated[str, typer.Option(help="Times real time: 10x; 0 is as fast as clients take it.")] = "1x",
+    port: Annotated[int, typer.Option(help="Loopback port; 0 is any free one.")] = 8765,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,
+    venue: Annotated[str | None, typer.Option(help="Venue of a file without a header.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve a capture over a WebSocket in its venue's dialect, until Ctrl-C.
+
+    Any client of the venue can connect; REST snapshots are served where the venue needs them.
+
+    \b
+    Example:
+      polaris serve-recording coinbase.jsonl.gz --speed 10x
+    """
+    if not path.is_file():
+        raise BadConfig(f"there is no recording {path}")
+    try:
+        factor = float(speed.removesuffix("x"))
+    except ValueError:
+        raise BadConfig(f"--speed is {speed!r}; expected a number such as 10x") from None
+    asyncio.run(_serve(path, factor, port, loop, venue or "", as_json))
+
+
+async def _serve(path: Path, speed: float, port: int, loop: bool, venue: str, as_json: bool) -> None:
+    from polaris.venues.served.recording import serve_recording as serve
+
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    served = await serve(path, speed, port, loop=loop, venue=venue)
+    where = served.endpoint
+    if as_json:
+        print_json({"venue": where.name, "ws_url": where.ws_url, "rest_url": where.rest_url, "speed": speed})
+    else:
+        say(f"{path.name} in the dialect of {where.name}: socket {where.ws_url}, documents {where.rest_url}")
+        note("Ctrl-C stops")
+    await ended.wait()
+    await served.close()
+
+
+def _show_captures(result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    console = output()
+    for file in result["files"]:
+        events = ", ".join(f"{count:,} {kind}" for kind, count in file["events"].items())
+        console.print(f"[bold]{Path(file['file']).name}[/] · {file['venue']} · {file['frames']:,} frames ({file['frames_per_cpu_second']:,.0f} a CPU second)")
+        console.print(f"  {events}")
+        checks = file["checksums"]
+        alarm = "yellow" if file["gaps"] or checks["failed"] else "bright_black"
+        console.print(f"  {file['gaps']} gaps, {file['resyncs']} resyncs, checksums {checks['ok']} ok and {checks['failed']} failed", style=alarm)
+        table = Table(box=None, pad_edge=False, header_style="bright_black")
+        for heading, justify in (("  Symbol", "left"), ("Book", "left"), ("Bids", "right"), ("Asks", "right"), ("Best bid", "right"), ("Best ask", "right")):
+            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        for symbol, book in file["symbols"].items():
+            best = [" x ".join(book[side][0]) if book[side] else "-" for side in ("top_bids", "top_asks")]
+            table.add_row(f"  {symbol}", book["state"].lower(), f"{book['bids']:,}", f"{book['asks']:,}", *best)
+        console.print(table)
+        console.print(f"  digest {file['digest']}", style="bright_black")
+
+
+def _show(found: dict[str, Any]) -> None:
+    """A result as indented names and values."""
+    for line in _outline(found, ""):
+        say(line)
+
+
+def _outline(value: Any, indent: str) -> list[str]:
+    lines: list[str] = []
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            lines += [f"{indent}{name}", *_outline(item, indent + "  ")]
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            for place, part in enumerate(item):
+                lines += [f"{indent}{name} {place + 1}", *_outline(part, indent + "  ")]
+        else:
+            shown = f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else item
+            lines.append(f"{indent}{name:<{max(1, 24 - len(indent))}} {shown}")
+    return lines

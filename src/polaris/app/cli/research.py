@@ -1,0 +1,175 @@
+"""The verbs of proof and speed: backtest, parity, bench."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+
+from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, verb
+from polaris.domain.errors import BadConfig
+
+BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these verbs on the command line."""
+    app.command()(backtest)
+    app.command()(parity)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(bench)
+
+
+@verb
+def backtest(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file: data, strategy, desk settings.")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report page here; it opens offline.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write fills and equity here as Parquet.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the desk over bars, trades, captures or a log, and sum up what it earned.
+
+    \b
+    Example:
+      polaris backtest momentum.toml --html report.html
+    """
+    if not config.is_file():
+        raise BadConfig(f"there is no configuration {config}")
+    from polaris.research.backtest import run
+
+    with progress("backtest", quiet=as_json) as advance:
+        result = run(config, html=html, out=out, progress=advance)
+    summary = result.summary()
+    if as_json:
+        return print_json(summary)
+    _show_summary(config.stem, summary)
+    for title, path in (("report", html), ("Parquet", out)):
+        if path is not None:
+            say(f"{title}: {path}")
+    return None
+
+
+@verb
+def parity(
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="A capture file.")],
+    venue: Annotated[str | None, typer.Option(help="Venue of a file without a header.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove that live, replay and backtest decide alike: three runs, one digest.
+
+    The recording is played to the desk over real sockets; then the log of that run is replayed, and its rows backtested. Exit
+    code 1 where any decision differs.
+
+    \b
+    Example:
+      polaris parity coinbase.jsonl.gz --json
+    """
+    if not recording.is_file():
+        raise BadConfig(f"there is no recording {recording}")
+    from polaris.app.parity import certify
+
+    options = {"venue": venue} if venue else {}
+    certificate: dict[str, Any] = certify(recording, **options)
+    if as_json:
+        print_json(certificate)
+    else:
+        equal = certificate["equal"]
+        for way in ("live", "replay", "backtest"):
+            say(f"{way:<10} {certificate[way]}")
+        say(f"{'equal' if equal else 'NOT EQUAL'}: {certificate['decisions']:,} decisions, {certificate['orders']:,} orders, {certificate['fills']:,} fills")
+    if not certificate["equal"]:
+        raise typer.Exit(FAILED)
+
+
+@verb
+def bench(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one; none lists them.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a path of the data, or list what can be measured.
+
+    Further --options VALUE go to the benchmark.
+
+    \b
+    Examples:
+      polaris bench
+      polaris bench pipeline --json
+      polaris bench tick-to-order
+    """
+    known = _benchmarks()
+    if name is None:
+        meanings = {title: _meaning(path) for title, path in known.items()}
+        if as_json:
+            return print_json(meanings)
+        for title, meaning in meanings.items():
+            say(f"{title:<20} {meaning}")
+        return None
+    path = known.get(name.replace("_", "-"))
+    if path is None:
+        raise BadConfig(f"there is no benchmark {name!r}; there are {', '.join(known) or 'none: they are in a checkout, not in the package'}")
+    result = _load(path).main(json=as_json, **_options(context.args))
+    return print_json(result) if as_json else None
+
+
+def _benchmarks() -> dict[str, Path]:
+    """Benchmarks by name: those of the checkout we run from, else of the folder we stand in."""
+    folders = [folder for folder in (BENCHMARKS, Path.cwd() / "benchmarks") if folder.is_dir()]
+    return {path.stem.removeprefix("bench_").replace("_", "-"): path for path in sorted(folders[0].glob("bench_*.py"))} if folders else {}
+
+
+def _load(path: Path) -> ModuleType:
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # a benchmark may import its neighbours
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise BadConfig(f"{path} can't be loaded as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _meaning(path: Path) -> str:
+    import ast
+
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return docstring.partition("\n")[0].removeprefix(f"{path.stem}: ")
+
+
+def _options(arguments: list[str]) -> dict[str, Any]:
+    """`--events 1000 --quick` as {"events": 1000, "quick": True}; a value is a number where it reads as one."""
+    options: dict[str, Any] = {}
+    name = ""
+    for argument in arguments:
+        if argument.startswith("--"):
+            name = argument.removeprefix("--").replace("-", "_")
+            options[name] = True
+        elif name:
+            options[name] = _number(argument)
+            name = ""
+        else:
+            raise BadConfig(f"{argument!r} is no option of a benchmark; expected --name value")
+    return options
+
+
+def _number(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _show_summary(title: str, summary: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, box=None, pad_edge=False, show_header=False, title_justify="left", title_style="bold")
+    table.add_column(style="bright_black")
+    table.add_column(justify="right")
+    for name, value in summary.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), shown)
+    output().print(table)

@@ -1,0 +1,110 @@
+"""Warming: every kernel the desk needs is compiled now and kept on disk, not on the way of the first order.
+
+A small made-up market is driven through a whole desk, so what is compiled is exactly what a desk calls, for exactly the
+arguments it calls it with. A second time everything comes from the cache.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from polaris.desk.bank import default_bank
+from polaris.desk.pipeline import Desk
+from polaris.desk.sample import sample_instruments
+from polaris.desk.settings import DeskSettings, ExecutionSettings
+from polaris.domain.book import Book
+from polaris.domain.kernel import JIT, cache_dir, drop_stale_caches
+from polaris.domain.market import ASK, BAR, CLEAR, CONTROL, DEPTH, LAST, LIVE, QUOTE, SNAPSHOT, STATUS, TIMER, TRADE, RowBuffer, Rows
+from polaris.domain.orders import BUY, MARKET
+
+Progress = Callable[[int, int], None]
+START = 1_700_000_000_000_000_000
+
+
+def warm_kernels(progress: Progress = lambda done, of: None) -> dict[str, Any]:
+    """Compile what is not compiled yet; `progress` hears (kernels ready, kernels known) ten times a second.
+
+    returns  {"kernels", "compiled": how many were not in the cache, "seconds", "cache"}
+    """
+    begun = time.perf_counter()
+    before = _cached()
+    done = threading.Event()
+    watcher = threading.Thread(target=_report, args=(progress, done), daemon=True)
+    watcher.start()
+    try:
+        _drive()
+    finally:
+        done.set()
+        watcher.join()
+    drop_stale_caches()
+    ready = sum(bool(kernel.signatures) for kernel in _kernels())
+    progress(ready, ready)
+    return {"kernels": ready, "compiled": _cached() - before, "seconds": round(time.perf_counter() - begun, 3), "cache": str(cache_dir())}
+
+
+def _drive() -> None:
+    """A desk's whole vocabulary, once: every kind of row, an order of a person, a cancel, a book beside it."""
+    instruments = sample_instruments(2)
+    for fill_model in ("queue", "touch"):
+        desk = Desk(DeskSettings(execution=ExecutionSettings(fill_model=fill_model)), instruments, default_bank(instruments))
+        rows = _rows()
+        desk.advance(rows)
+        order, _ = desk.submit(0, BUY, 100_000, MARKET)
+        desk.cancel(order)
+        desk.state_digest()
+    book = Book()
+    book.apply(rows, 0)
+    book.set(False, 1, 1)
+
+
+def _rows() -> Rows:
+    rows = RowBuffer()
+    for step in range(40):
+        ts = START + step * 50_000_000
+        for instrument in (0, 1):
+            if step == 0:
+                rows.append(ts, ts, instrument, STATUS, 0, LIVE, 0)
+                rows.append(ts, ts, instrument, DEPTH, SNAPSHOT | CLEAR, 4_999_990, 10**8)
+                rows.append(ts, ts, instrument, DEPTH, SNAPSHOT | ASK | LAST, 5_000_010, 10**8)
+            rows.append(ts, ts, instrument, DEPTH, 0, 4_999_990 - step, 10**8 + step)
+            rows.append(ts, ts, instrument, DEPTH, ASK | LAST, 5_000_010 + step, 10**8 + step)
+            rows.append(ts, ts, instrument, TRADE, LAST | (ASK if step % 2 else 0), 5_000_000, 10**6, step)
+    ts += 1
+    rows.append(ts, ts, 0, QUOTE, LAST, 4_999_990, 10**8, 5_000_010, 10**8)
+    rows.append(ts, ts, 0, BAR, LAST, 5_000_000, 10**8, 5_000_000, 0)
+    rows.append(ts, ts, -1, TIMER, 0, 0, 0)
+    rows.append(ts, ts, -1, CONTROL, 0, 0, 0)
+    taken = rows.take()
+    taken["seq"] = np.arange(1, len(taken) + 1)
+    return taken
+
+
+def _kernels() -> Iterator[Any]:
+    """Every compiled function of ours that has been imported, once."""
+    import sys
+
+    if not JIT:
+        return
+    from numba.core.registry import CPUDispatcher
+
+    seen: set[int] = set()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("polaris"):
+            for value in list(vars(module).values()):
+                if isinstance(value, CPUDispatcher) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+
+
+def _report(progress: Progress, done: threading.Event) -> None:
+    while not done.wait(0.1):
+        states = [bool(kernel.signatures) for kernel in _kernels()]
+        progress(sum(states), len(states))
+
+
+def _cached() -> int:
+    """Compiled functions on disk."""
+    return len(list(cache_dir().rglob("*.nbc")))
