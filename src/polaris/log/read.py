@@ -153,11 +153,9 @@ class _Reader:
         payload = segment.buffer[block.payload : block.payload + block.size]
         if block.kind == ROWS:
             rows = np.frombuffer(payload, ROW)
-            if not _counts_up(rows["seq"], block.first):
-                raise BadLog(segment.path, f"rows {block.first}..{block.first + block.items - 1} are not numbered so")
             if block.first < first or block.first + block.items - 1 > last:
                 rows = rows[max(0, first - block.first) : max(0, last + 1 - block.first)]
-            return RowsBlock(int(rows["seq"][0]), rows) if len(rows) else None
+            return RowsBlock(max(first, block.first), rows) if len(rows) else None
         if block.kind == RECORDS:
             if not segment.own_records or block.size != block.items * RECORD.itemsize:
                 raise BadLog(segment.path, "its records have another layout than this version reads; replay its rows instead")
@@ -180,10 +178,6 @@ class _Reader:
             if isinstance(plain, dict) and plain.get("type") not in self.tags:
                 return plain
             raise BadLog(segment.path, f"event {block.first} is not what its tag says: {cause}") from cause
-
-
-def _counts_up(seqs: Any, first: int) -> bool:
-    return bool(seqs[0] == first and (seqs[1:] - seqs[:-1] == 1).all())
 
 
 def _expect_next(segment: Segment, first: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
+import numpy as np
 
 from polaris.domain.errors import BadConfig, BadLog, Unavailable
 from polaris.domain.market import ROW, Rows
@@ -89,9 +90,9 @@ class LogWriter:
             return
         if rows.dtype != ROW:
             raise TypeError(f"expected rows of domain.market.ROW, found {rows.dtype}")
-        first, last = int(rows["seq"][0]), int(rows["seq"][-1])
-        if first != self.next_seq or last != first + n - 1:
-            raise BadLog(self.directory, f"expected rows {self.next_seq}..{self.next_seq + n - 1}, found {first}..{last}")
+        first = self.next_seq
+        if (rows["seq"] != np.arange(first, first + n)).any():
+            raise BadLog(self.directory, f"expected rows {first}..{first + n - 1}, found {rows['seq'].tolist()[:8]}")
         most = (self.settings.segment_bytes - HEADER_BYTES - BLOCK_BYTES) // ROW.itemsize
         for start in range(0, n, most):
             part = rows[start : start + most]
