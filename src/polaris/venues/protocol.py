@@ -4,11 +4,13 @@ A `Feed` never does IO and reads no clock. Whoever runs it (the live session, a 
 happened and carries out what it asks for, so a recording goes through the very code that the live socket does.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from polaris.domain.instrument import Instruments
+from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import RowBuffer
+from polaris.venues.capture import Line
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,19 @@ class SymbolStats:
 
 @dataclass
 class FeedStats:
-    """Counts since the feed was made."""
+    """Counts since the feed was made.
+
+    gaps     breaks of the sequence: one a lost stretch, however many books it cost
+    ignored  messages and entries we know and leave out, by kind: "kline", "trade history", "duplicate"
+    """
 
     frames: int = 0
     bytes: int = 0
     unknown_fields: int = 0
     bad_messages: int = 0
     fallbacks: int = 0
+    gaps: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
     symbols: dict[str, SymbolStats] = field(default_factory=dict)
 
 
@@ -100,3 +108,27 @@ class Feed(Protocol):
     def book_text(self, wire: str, depth: int) -> tuple[list[list[str]], list[list[str]], int, int]:
         """(top bids, top asks, number of bids, number of asks) as the venue's decimal text."""
         ...
+
+
+@dataclass(frozen=True)
+class Venue:
+    """What the folder of a venue gives the house; `registry.venue(name)` finds it.
+
+    name         ours: "binance-usdm"
+    recorded_as  how the headers of captures call it
+    metadata     (wire symbols) -> path of the REST document that describes them
+    instruments  (document, wire symbols, first id) -> their instruments. Raises UnknownSymbol, BadMessage, BadConfig
+    discover     (first lines of a capture) -> the instruments it holds, as well as those lines can tell
+    recognises   (raw frame) -> whether it can only be this venue's
+    tag          (url of a recorded document) -> the tag `Feed.response` knows it by, "" where it answers no Fetch
+    feed         (instruments, rows) -> a feed for those of them that are this venue's, writing into `rows`
+    """
+
+    name: str
+    recorded_as: tuple[str, ...]
+    metadata: Callable[[Sequence[str]], str]
+    instruments: Callable[[bytes, Sequence[str], int], list[Instrument]]
+    discover: Callable[[Sequence[Line]], list[Instrument]]
+    recognises: Callable[[bytes], bool]
+    tag: Callable[[str], str]
+    feed: Callable[[Instruments, RowBuffer], Feed]

@@ -8,6 +8,7 @@ Source: Binance spot API documentation, WebSocket API, "SIGNED request security"
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from polaris.domain.instrument import Instrument
 from polaris.domain.orders import BUY, IOC, LIMIT, MARKET, POST_ONLY
 from polaris.venues.secrets import Secret
 
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")  # the venue also takes : and /, which would need escapes before signing
 Params = Mapping[str, str | int]
 _TYPE: Final[Mapping[int, dict[str, str]]] = {
     MARKET: {"type": "MARKET"},
@@ -92,8 +94,10 @@ def place(
     id          of the request; its answer carries it
     ts          ns, now
     key         None sends it unsigned, which only a venue of our own takes
-    returns     JSON bytes
+    returns     JSON bytes. Raises ValueError where the name is longer or has other letters than the venue takes
     """
+    if not _NAME.fullmatch(client):
+        raise ValueError(f"order name {client!r}: expected 1 to 36 letters, digits, dots, dashes or underscores")
     params: dict[str, str | int] = {
         "symbol": instrument.wire,
         "side": "BUY" if side == BUY else "SELL",

@@ -1,0 +1,350 @@
+"""Binance: frames in, rows and requests for snapshots out.
+
+A book needs two sources: the stream of its changes, buffered from the first, and a snapshot over REST that must fall
+into what was buffered. An older one is asked for again; a newer one waits for the change that touches it. From there
+every update must follow the one before, by its ids: spot's are consecutive, futures name their predecessor.
+
+bookTicker carries the update id it is the top of: where the book reaches the same id, both must agree. That is the
+checksum this venue does not have, and it is counted as one.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from polaris.domain.errors import UnreadableNumber
+from polaris.domain.instrument import Instrument, Instruments
+from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_CHECKSUM, REASON_GAP, RowBuffer
+from polaris.venues.binance.decode import Decoder
+from polaris.venues.binance.errors import TooManyStreams
+from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Envelope, Trade, Wrapped
+from polaris.venues.binance.symbols import Market, snapshot_path
+from polaris.venues.protocol import FeedStats, Fetch, Reconnect, SymbolStats, Wish
+from polaris.venues.sync import BookSync, SyncLimits
+
+STREAMS: Final = ("depth@100ms", "bookTicker", "trade")
+MOST_STREAMS: Final = 1024  # on one connection
+PATIENCE_NS: Final = 1_000_000_000  # a stream this long silent won't tell where it begins: ask for the snapshot anyway
+MOST_NAME: Final = 80  # bytes of a stream's name
+MOST_BUFFERED: Final = 10_000  # updates; a snapshot that takes longer is asked for again
+
+_ENVELOPE = msgspec.json.Decoder(Envelope)
+_SNAPSHOT = msgspec.json.Decoder(DepthSnapshot)
+
+
+class _Symbol:
+    """One symbol: its book, what waits for its snapshot, and the tops that wait for its book."""
+
+    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, chained: bool) -> None:
+        self.wire = instrument.wire
+        self.book = BookSync(instrument, rows, stats, limits)
+        self.decoder = Decoder(instrument, rows)
+        self.buffer: deque[DepthUpdate] = deque()
+        self.snapshot: DepthSnapshot | None = None  # waits for the first update
+        self.fresh = False  # no update has been applied to the snapshot yet
+        self.tops: deque[tuple[int, tuple[int, int, int, int]]] = deque()  # (update id, top), ahead of the book
+        self.trades: type[Trade] | type[AggregateTrade] | None = None  # the stream that came first; the other one repeats it
+        self.chained = chained
+
+    def follows(self, update: DepthUpdate, last_id: int, fresh: bool) -> bool:
+        """Whether an update is the next after `last_id`; right after a snapshot it may begin before it."""
+        if self.chained:
+            return update.previous_id == last_id or (fresh and update.first_id <= last_id <= update.last_id)
+        return update.first_id <= last_id + 1 <= update.last_id if fresh else update.first_id == last_id + 1
+
+    def forget(self) -> None:
+        """Drop everything that waits."""
+        self.buffer.clear()
+        self.tops.clear()
+        self.snapshot = None
+
+
+Handler = Callable[[_Symbol, Any, int], None]
+Route = tuple[Callable[[bytes], Any], Handler, _Symbol]
+
+
+class BinanceFeed:
+    """The books, tops and trades of the instruments of one market; see `protocol.Feed`."""
+
+    def __init__(self, market: Market, instruments: Instruments, rows: RowBuffer | None = None, limits: SyncLimits | None = None) -> None:
+        self.venue = market.name
+        self.instruments = instruments
+        self.rows = rows if rows is not None else RowBuffer()
+        self.wishes: list[Wish] = []
+        self.stats = FeedStats()
+        self._market = market
+        self._symbols: dict[str, _Symbol] = {}
+        for instrument in instruments:
+            if instrument.key.venue == self.venue:
+                stats = self.stats.symbols[instrument.wire] = SymbolStats()
+                self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), market.chained)
+        if len(self._symbols) * len(STREAMS) > MOST_STREAMS:
+            raise TooManyStreams(len(self._symbols) * len(STREAMS), MOST_STREAMS)
+        self._handlers: dict[str, tuple[type, Handler]] = {
+            "depth": (DepthUpdate, self._depth),
+            "trade": (Trade, self._trade),
+            "aggTrade": (AggregateTrade, self._trade),
+            "bookTicker": (BookTicker, self._book_ticker),
+        }
+        self._routes: dict[bytes, Route | None] = {}
+
+    def url(self) -> str:
+        """One combined stream of everything."""
+        return "/stream?streams=" + "/".join(f"{wire.lower()}@{stream}" for wire in self._symbols for stream in STREAMS)
+
+    def connected(self, ts: int) -> None:
+        """The streams are part of the address: there is nothing to send."""
+        for symbol in self._symbols.values():
+            symbol.forget()
+            symbol.book.connected(ts, PATIENCE_NS)
+
+    def disconnected(self, ts: int) -> None:
+        """Nothing is known any more."""
+        for symbol in self._symbols.values():
+            symbol.forget()
+            symbol.book.disconnected(ts)
+
+    def tick(self, ts: int) -> None:
+        """See silence and crossed books, and ask for what is due."""
+        for symbol in self._symbols.values():
+            symbol.book.tick(ts)
+            self._ask(symbol, ts)
+
+    def book_text(self, wire: str, depth: int) -> tuple[list[list[str]], list[list[str]], int, int]:
+        """(top bids, top asks, number of bids, number of asks) as the venue's decimal text."""
+        return self._symbols[wire].book.text(depth)
+
+    def frame(self, payload: bytes, ts: int) -> None:
+        """One message."""
+        self.stats.frames += 1
+        self.stats.bytes += len(payload)
+        if payload.startswith(b'{"stream":"'):
+            name = payload[11 : payload.find(b'"', 11, 11 + MOST_NAME)]
+            route = self._routes[name] if name in self._routes else self._route(name)
+            if route is not None:
+                self._take(route, payload, ts)
+            else:
+                self._ignore(name.partition(b"@")[2].decode("utf-8", "replace") or "unknown stream")
+        else:
+            self._unwrapped(payload, ts)
+
+    def response(self, tag: str, body: bytes, ts: int, status: int = 200) -> None:
+        """A snapshot came, or did not."""
+        symbol = self._symbols.get(tag.removeprefix("depth:"))
+        if symbol is None:
+            self._ignore("unknown symbol")
+            return
+        try:
+            snapshot = _SNAPSHOT.decode(body) if status == 200 else None
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self.stats.bad_messages += 1
+            snapshot = None
+        if snapshot is None:
+            symbol.book.refused(ts)
+        else:
+            self._snapshot(symbol, snapshot, ts)
+
+    def _route(self, name: bytes) -> Route | None:
+        """Where the messages of a stream go; None for a stream or a symbol we leave out."""
+        wire, _, kind = name.decode("utf-8", "replace").partition("@")
+        symbol = self._symbols.get(wire.upper())
+        known = self._handlers.get(kind.partition("@")[0])
+        route: Route | None = None
+        if symbol is not None and known is not None:
+            payload, handler = known
+            route = msgspec.json.Decoder(Wrapped[payload]).decode, handler, symbol  # type: ignore[valid-type]
+        if len(self._routes) < MOST_STREAMS * 4:
+            self._routes[name] = route
+        return route
+
+    def _take(self, route: Route, payload: bytes, ts: int) -> None:
+        decode, handle, symbol = route
+        start = len(self.rows)
+        try:
+            handle(symbol, decode(payload).data, ts)
+        except (msgspec.MsgspecError, UnreadableNumber, UnicodeDecodeError):
+            self.rows.size = start
+            self.stats.bad_messages += 1
+            if handle == self._depth:  # a bad trade or top harms no book
+                self._lost(symbol, REASON_BAD_MESSAGE, ts)
+
+    def _unwrapped(self, payload: bytes, ts: int) -> None:
+        """A raw stream's message, an answer, a recorded snapshot, or anything at all."""
+        try:
+            envelope = _ENVELOPE.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self.stats.bad_messages += 1
+            return  # whatever book it concerned: the next update shows the gap
+        event = envelope.event or ("bookTicker" if envelope.update_id >= 0 and envelope.symbol else "")
+        if envelope.stream:
+            wrapped = self._route(envelope.stream.encode())
+            if wrapped is not None:
+                self._take(wrapped, payload, ts)
+            else:
+                self._ignore(envelope.stream.partition("@")[2] or "unknown stream")
+        elif envelope.snapshot_id >= 0:
+            self._recorded_snapshot(payload, ts)
+        elif event == "serverShutdown":
+            self.wishes.append(Reconnect("the server announced its shutdown"))
+        elif event:
+            kind = "depth" if event == "depthUpdate" else event
+            symbol, known = self._symbols.get(envelope.symbol), self._handlers.get(kind)
+            if symbol is None or known is None:
+                self._ignore(event if symbol is not None else "unknown symbol")
+            else:
+                self._take((_Bare(known[0]).decode, known[1], symbol), payload, ts)
+        elif envelope.answers is not None:
+            self._ignore("answer")
+        else:
+            self.stats.bad_messages += 1
+
+    def _recorded_snapshot(self, payload: bytes, ts: int) -> None:
+        """A recording may keep the REST snapshot among the frames, without saying whose it is where it has one symbol."""
+        try:
+            snapshot = _SNAPSHOT.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self.stats.bad_messages += 1
+            return
+        symbol = self._symbols.get(snapshot.symbol)
+        if symbol is None and not snapshot.symbol and len(self._symbols) == 1:
+            (symbol,) = self._symbols.values()
+        if symbol is None:
+            self._ignore("snapshot of an unknown symbol")
+        else:
+            self._snapshot(symbol, snapshot, ts)
+
+    def _depth(self, symbol: _Symbol, update: DepthUpdate, ts: int) -> None:
+        book = symbol.book
+        if book.state >= LIVE:
+            if update.last_id <= book.update_id:
+                self._ignore("old update")
+            elif symbol.follows(update, book.update_id, symbol.fresh):
+                self._apply(symbol, update, ts)
+            else:
+                self.stats.gaps += 1
+                self._lost(symbol, REASON_GAP, ts, update)
+            return
+        buffer = symbol.buffer
+        if buffer and update.last_id <= buffer[-1].last_id:
+            self._ignore("old update")
+            return
+        if len(buffer) == MOST_BUFFERED:
+            buffer.clear()
+        elif buffer and not symbol.follows(update, buffer[-1].last_id, False):
+            self.stats.gaps += 1
+            book.stats.gaps += 1
+            buffer.clear()
+        buffer.append(update)
+        if symbol.snapshot is not None:
+            self._synchronise(symbol, ts)
+        elif len(buffer) == 1:
+            book.hasten(ts)
+            self._ask(symbol, ts)
+
+    def _snapshot(self, symbol: _Symbol, snapshot: DepthSnapshot, ts: int) -> None:
+        """A snapshot may replace a STALE book, never a LIVE one, which knows better."""
+        book = symbol.book
+        if book.state == LIVE:
+            self._ignore("snapshot of a live book")
+        elif book.state >= LIVE and snapshot.last_id < book.update_id:
+            book.refused(ts)
+        else:
+            symbol.snapshot = snapshot
+            self._synchronise(symbol, ts)
+
+    def _synchronise(self, symbol: _Symbol, ts: int) -> None:
+        """Fit the waiting snapshot and the buffered updates together."""
+        snapshot, buffer, book = symbol.snapshot, symbol.buffer, symbol.book
+        if snapshot is None or not (buffer or book.state >= LIVE):
+            return  # nothing says yet where the stream begins: wait
+        while buffer and buffer[0].last_id <= snapshot.last_id:
+            buffer.popleft()
+        symbol.snapshot = None
+        if buffer and not symbol.follows(buffer[0], snapshot.last_id, True):
+            self._ignore("snapshot older than the stream")
+            book.refused(ts)
+            return
+        symbol.tops.clear()
+        symbol.fresh = True
+        start = len(self.rows)
+        try:
+            symbol.decoder.snapshot(snapshot, ts)
+            book.replace(start, snapshot.last_id, ts)
+            for update in buffer:
+                self._apply(symbol, update, ts)
+        except UnreadableNumber:
+            self.rows.size = start
+            self.stats.bad_messages += 1
+            self._lost(symbol, REASON_BAD_MESSAGE, ts)
+            return
+        buffer.clear()
+        book.live(ts)
+
+    def _apply(self, symbol: _Symbol, update: DepthUpdate, ts: int) -> None:
+        start = len(self.rows)
+        symbol.decoder.update(update, ts)
+        symbol.book.update(start, update.last_id, ts)
+        symbol.fresh = False
+        tops = symbol.tops
+        while tops and tops[0][0] <= update.last_id:
+            update_id, top = tops.popleft()
+            if update_id == update.last_id:
+                self._compare(symbol, top, ts)
+
+    def _trade(self, symbol: _Symbol, trade: Trade | AggregateTrade, ts: int) -> None:
+        if symbol.trades is None:
+            symbol.trades = type(trade)
+        if type(trade) is not symbol.trades:
+            self._ignore("trade of the other stream")
+        elif trade.origin != "MARKET":
+            self._ignore("trade outside the market")
+        else:
+            symbol.decoder.trade(trade, ts)
+
+    def _book_ticker(self, symbol: _Symbol, ticker: BookTicker, ts: int) -> None:
+        top = symbol.decoder.quote(ticker, ts)
+        book = symbol.book
+        if book.state < LIVE or ticker.id < book.update_id:
+            return
+        if ticker.id == book.update_id:
+            self._compare(symbol, top, ts)
+        else:
+            symbol.tops.append((ticker.id, top))
+
+    def _compare(self, symbol: _Symbol, top: tuple[int, int, int, int], ts: int) -> None:
+        """The book and the venue's own top at the same update id must be the same."""
+        bid, ask = symbol.book.book.bids(1), symbol.book.book.asks(1)
+        if bid and ask and (*bid[0], *ask[0]) == top:
+            symbol.book.stats.checksums_ok += 1
+        else:
+            symbol.book.stats.checksums_failed += 1
+            self._lost(symbol, REASON_CHECKSUM, ts)
+
+    def _lost(self, symbol: _Symbol, reason: int, ts: int, update: DepthUpdate | None = None) -> None:
+        """Begin anew with what came last, which is where the stream goes on."""
+        symbol.forget()
+        if update is not None:
+            symbol.buffer.append(update)
+        symbol.book.lost(ts, reason)
+        self._ask(symbol, ts)
+
+    def _ask(self, symbol: _Symbol, ts: int) -> None:
+        if symbol.book.due(ts):
+            symbol.book.asked(ts)
+            self.wishes.append(Fetch(snapshot_path(self._market, symbol.wire), f"depth:{symbol.wire}"))
+
+    def _ignore(self, kind: str) -> None:
+        self.stats.ignored[kind] = self.stats.ignored.get(kind, 0) + 1
+
+
+class _Bare:
+    """A decoder of a bare payload that gives it the shape of a wrapped one."""
+
+    def __init__(self, payload: type) -> None:
+        self._payload = payload
+
+    def decode(self, payload: bytes) -> Any:
+        """The payload as `.data`."""
+        return Wrapped(msgspec.json.decode(payload, type=self._payload))

@@ -1,0 +1,132 @@
+"""Coinbase products as instruments.
+
+A tick is the product's `price_increment` and a lot its `base_increment`, both powers of ten so far; where one were not,
+the tick is the power of ten that holds it. The venue trims trailing zeros in its texts.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from polaris.domain.errors import BadMessage, UnknownSymbol
+from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
+from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
+from polaris.venues.capture import Line
+from polaris.venues.coinbase.errors import SharedBook
+
+PRODUCTS_PATH = "/api/v3/brokerage/market/products"
+UNDECLARED_DECIMALS = 8  # for a product of which a capture holds no description
+
+
+class ProductDocument(msgspec.Struct):
+    """The part of a product's description that shapes an instrument."""
+
+    product_id: str
+    base_increment: str
+    quote_increment: str
+    base_min_size: str
+    quote_min_size: str
+    base_currency_id: str = ""
+    quote_currency_id: str = ""
+    price_increment: str = ""
+    product_type: str = "SPOT"
+    alias: str = ""
+
+
+class Products(msgspec.Struct):
+    """The answer to GET /market/products."""
+
+    products: list[ProductDocument]
+
+
+_PRODUCTS = msgspec.json.Decoder(Products)
+_PRODUCT_ID = re.compile(rb'"product_ids?"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+_CHANNEL = re.compile(rb'^\s*\{\s*"channel"\s*:\s*"[a-z0-9_]+".{0,120}"sequence_num"', re.DOTALL)
+
+
+def metadata(wires: Sequence[str]) -> str:
+    """The path of the document that describes these products."""
+    return PRODUCTS_PATH + "".join(f"{'&' if i else '?'}product_ids={wire}" for i, wire in enumerate(wires))
+
+
+def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[Instrument]:
+    """The instruments of these products, with ids from `first` on.
+
+    Raises UnknownSymbol for a product the document lacks, SharedBook for one whose book goes by another name,
+    BadMessage for a document that is no list of products.
+    """
+    try:
+        products = {product.product_id: product for product in _PRODUCTS.decode(document).products}
+    except msgspec.MsgspecError as cause:
+        raise BadMessage("coinbase", f"not a list of products: {cause}", document) from cause
+    for wire in wires:
+        if wire not in products:
+            raise UnknownSymbol(wire, sorted(products), "coinbase")
+    return [_instrument(products[wire], first + place) for place, wire in enumerate(wires)]
+
+
+def discover(head: Sequence[Line]) -> list[Instrument]:
+    """The instruments of a capture: those it subscribed to, else those its frames name, described by its documents."""
+    sent = _product_ids(line.data for line in head if line.kind == "send")
+    wires = sent or _product_ids(line.data for line in head if line.kind == "recv")
+    described: dict[str, ProductDocument] = {}
+    for line in head:
+        if line.kind == "http" and PRODUCTS_PATH in line.url:
+            try:
+                described |= {product.product_id: product for product in _PRODUCTS.decode(line.data).products}
+            except msgspec.MsgspecError as cause:
+                raise BadMessage("coinbase", f"not a list of products: {cause}", line.data) from cause
+    return [_instrument(described[wire], i) if wire in described else _undeclared(wire, i) for i, wire in enumerate(wires)]
+
+
+def recognises(frame: bytes) -> bool:
+    """Whether a frame can only be Coinbase's."""
+    return _CHANNEL.match(frame[:256]) is not None
+
+
+def _product_ids(texts) -> list[str]:  # type: ignore[no-untyped-def]
+    """Every product id in these messages, once, in order."""
+    found: dict[str, None] = {}
+    for text in texts:
+        for value in _PRODUCT_ID.findall(text):
+            ids = msgspec.json.decode(value)
+            for wire in ids if isinstance(ids, list) else [ids]:
+                found[wire] = None
+    return list(found)
+
+
+def _instrument(product: ProductDocument, place: int) -> Instrument:
+    if product.alias:
+        raise SharedBook(product.product_id, product.alias)
+    increment = product.price_increment or product.quote_increment
+    price, quantity = decimals_of(increment), decimals_of(product.base_increment)
+    return Instrument(
+        id=InstrumentId(place),
+        key=_key(product.product_id, product.base_currency_id, product.quote_currency_id, product.product_type),
+        wire=product.product_id,
+        price_decimals=price,
+        quantity_decimals=quantity,
+        price_increment=scaled(increment, price, "price_increment"),
+        quantity_increment=scaled(product.base_increment, quantity, "base_increment"),
+        min_quantity=max(1, scaled(product.base_min_size, quantity, "base_min_size")),
+        min_notional=scaled(product.quote_min_size, MONEY_DECIMALS, "quote_min_size"),
+    )
+
+
+def _undeclared(wire: str, place: int) -> Instrument:
+    return Instrument(
+        id=InstrumentId(place),
+        key=_key(wire, "", "", "SPOT"),
+        wire=wire,
+        price_decimals=UNDECLARED_DECIMALS,
+        quantity_decimals=UNDECLARED_DECIMALS,
+    )
+
+
+def _key(wire: str, base: str, quote: str, product_type: str) -> Key:
+    """BTC-USD is spot; BIT-28JUL23-CDE is a future, BIP-20DEC30-CDE too: a future's base is all of its name."""
+    named_base, _, named_quote = wire.partition("-")
+    if product_type == "FUTURE":
+        return Key("coinbase", Product.FUTURE, wire, quote or "USD")
+    return Key("coinbase", Product.SPOT, base or named_base, quote or named_quote)
