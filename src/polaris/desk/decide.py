@@ -48,7 +48,7 @@ def decide(
     rows         ROW[n]; start: the first to take
     tops, depth, at  of the market kernel; first: the first boundary at or after `start`
     forecasts, confidences, volatilities  float64[m], of the ensemble (of length 0 where sizing is "direct")
-    targets      float64[m] lots, not a number where a strategy has no opinion (length 0 unless sizing is "direct")
+    targets      float64[m] lots, not a number where a strategy has no opinion (length 0 where none writes them)
     rule_, terms, account_, positions, orders, active, carry   see desk.state
     records, n   RECORD[>= n + 2 * RESERVE], written from n on
     returns      (next row, next boundary, records written); next row < n where the records ran full: make room, call again
@@ -57,6 +57,7 @@ def decide(
     account = account_[0]
     k = first
     direct = rule["sizing"] == SIZE_DIRECT
+    targeted = direct and targets.size > 0
     simulated = rule["fill_model"] != FILL_VENUE
     most = records.size - RESERVE
     boundary = at[k] if k < at.size else rows.size
@@ -97,12 +98,12 @@ def decide(
         if position["lots"] != 0:
             mark(account, position, terms[instrument], top["bid"] + top["ask"])
             n = on_loss(rule, account, positions, orders, active, records, n)
-        if direct:
-            wish = position["target"]
+        wish = position["target"]
+        if targeted:
             want = targets[k]
             if want == want:
                 wish = int(want)
-        else:
+        elif not direct:
             position["forecast"] = forecasts[k]
             wish = wanted_lots(
                 rule, terms[instrument], position, account["equity"], forecasts[k], confidences[k], volatilities[k], top["bid"], top["ask"]
@@ -118,7 +119,7 @@ def decide(
                     record["limit"] = volatilities[k]
                 account["decisions"] += 1
                 n += 1
-        if account["trading"] != OBSERVE and (position["target"] != position["lots"] or position["working_orders"] > 0):
+        if (targeted or not direct) and account["trading"] != OBSERVE and (position["target"] != position["lots"] or position["working_orders"] > 0):
             n = plan(rule, terms, account, positions, orders, active, instrument, position["target"], records, n)
         if now - account["sampled"] >= rule["equity_sample_ns"]:
             n = sample_equity(rule, account, positions, orders, active, records, n)

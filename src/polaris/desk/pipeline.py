@@ -23,7 +23,7 @@ from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
 from polaris.domain.market import Rows
-from polaris.domain.orders import RECORD, STATE_NAMES, Records
+from polaris.domain.orders import RECORD, STATE_NAMES, Records, joined
 
 NOTHING: Floats = np.zeros(0)
 BATCH = 2048  # rows a pass: the columns of a pass stay in the processor's cache
@@ -42,7 +42,9 @@ class Desk:
             raise BadConfig("a desk needs at least one instrument")
         self.settings, self.instruments, self.bank = settings, instruments, bank
         self.direct = settings.sizing.mode == "direct"
-        names = ("target",) if self.direct else ("forecast", "confidence", "volatility")
+        names: tuple[str, ...] = ("forecast", "confidence", "volatility")
+        if self.direct:  # without a column "target" orders come from outside only: see desk.strategy
+            names = ("target",) if "target" in bank.index else ()
         self._rows_of = [bank.column(name) for name in names]
         wants_depth = any(stage.depth for stage in bank.kernels)
         self.market = Market(instruments, depth=wants_depth)
@@ -75,14 +77,14 @@ class Desk:
         columns = self.bank.update(tops, depth)
         if self.direct:
             forecasts = confidences = volatilities = NOTHING
-            targets = columns[self._rows_of[0]]
+            targets = columns[self._rows_of[0]] if self._rows_of else NOTHING
         else:
             forecasts, confidences, volatilities = (columns[row] for row in self._rows_of)
             targets = NOTHING
         row, boundary = 0, 0
         while row < len(rows):
             if n > len(self._records) - 2 * RESERVE:
-                self._records = np.concatenate([self._records, np.empty(len(self._records), RECORD)])
+                self._records = joined([self._records, np.empty(len(self._records), RECORD)])
             row, boundary, n = decide(
                 rows, row, tops, depth, at, boundary, forecasts, confidences, volatilities, targets, self.rules, self.terms,
                 self.account_record, self.positions, self.orders, self.active, self.carry, self._records, n,
@@ -133,7 +135,7 @@ class Desk:
     def decisions_digest(self) -> str:
         """Hash (hex) of every record written so far: the desk's decisions, orders and fills, bit for bit."""
         for records in self._unhashed:
-            self._written.update(records.view(np.uint8))
+            self._written.update(records.tobytes())
         self._unhashed.clear()
         return self._written.hexdigest()
 

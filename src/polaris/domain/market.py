@@ -19,6 +19,8 @@ snapshot replaces, it never merges.
 """
 
 import struct
+from collections.abc import Iterator
+from itertools import starmap
 from typing import Any, Final
 
 import msgspec
@@ -168,6 +170,26 @@ class RowBuffer:
         larger[: self.size] = self._rows[: self.size]
         self._rows = larger
         self._bytes = memoryview(self._rows.view(np.uint8)).cast("B")
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row as it is, field by field: what a plain Python strategy is handed (see the table above)."""
+
+    seq: int
+    ts_event: Nanos
+    ts_recv: Nanos
+    instrument: InstrumentId
+    kind: int
+    flags: int
+    price: Ticks
+    quantity: Lots
+    other: int
+    other_quantity: int
+
+
+def objects(rows: Rows) -> Iterator[Row]:
+    """Rows one by one as `Row`: by column, which is four times as fast as row by row."""
+    return starmap(Row, zip(*(rows[name].tolist() for name in ROW.names or ()), strict=True))
 
 
 class Depth(msgspec.Struct, frozen=True, tag="depth", gc=False):

@@ -29,7 +29,7 @@ def scaled(text: str, decimals: int, what: str = "number") -> int:
     returns   int, |.| < 2**63; "65432.10" at 2 decimals is 6543210
     raises    UnreadableNumber where a digit would be lost, the text is no finite number, or it does not fit
     """
-    whole, dot, part = text.partition(".")
+    whole, _, part = text.partition(".")
     if part.isdigit() and whole.isdigit() and text.isascii():  # the common case, without Decimal
         if len(part) > decimals:
             if part[decimals:].strip("0"):

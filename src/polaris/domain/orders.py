@@ -145,6 +145,14 @@ RECORD = np.dtype(
 assert RECORD.itemsize == 128
 Records = npt.NDArray[np.void]  # a 1-d array of dtype RECORD
 
+
+def joined(parts: "list[Records]") -> Records:
+    """Records end to end. By bytes: NumPy's own way compares the fields of every part, 20 us each."""
+    if not parts:
+        return np.zeros(0, RECORD)
+    return np.concatenate([part.view(np.uint8) for part in parts]).view(RECORD)
+
+
 # why the gate refuses, or a target was bound
 PASS: Final = 0
 KILLED: Final = 1

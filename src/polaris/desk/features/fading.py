@@ -11,3 +11,9 @@ def require_positive(name: str, value: float) -> None:
     """Refuse a setting that must be above zero. Raises BadConfig."""
     if not value > 0:
         raise BadConfig(f"{name} is {value}, expected more than 0")
+
+
+def require_within(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a setting outside its range. Raises BadConfig."""
+    if not low <= value <= high:
+        raise BadConfig(f"{name} is {value}, expected {low} .. {high}")

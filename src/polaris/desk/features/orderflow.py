@@ -149,7 +149,7 @@ def keep_book(kept, book):  # type: ignore[no-untyped-def]
             kept[row, level] = book[row, level]
 
 
-def order_flow(settings: OrderFlowSettings = OrderFlowSettings()) -> Kernel:  # noqa: B008 - frozen
+def order_flow(settings: OrderFlowSettings) -> Kernel:
     """Order flow imbalance at the touch and over ten levels."""
     return Kernel(
         name="order_flow",

@@ -51,5 +51,6 @@ def touch() -> Kernel:
         units=("ticks", "ticks", "fraction of mid", "ticks", "ticks", "seconds since the book changed before"),
         run=run,
         state=MEMORY,
+        depth=False,
         source="Stoikov (2018), The micro-price; section 2 for the weighted mid",
     )

@@ -1,0 +1,157 @@
+"""Plain Python strategies: a class with `on_row`, the same object live, on paper and in a backtest.
+
+    class Breakout(Strategy):
+        def on_row(self, row, desk):
+            if row.kind == TRADE and row.price > self.high:
+                desk.buy(row.instrument, lots=100)
+
+The strategy sees a row after the desk has: its fills up to that row are booked. Its orders pass the same gate, meet
+the same venue, land in the same ledger as everybody's. The core runs behind and catches up when the strategy acts,
+asks, or has orders that work; the result does not depend on it, because any split of the rows gives the same records.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from polaris.desk.decide import RESERVE, decide
+from polaris.desk.market.depth import observe
+from polaris.desk.pipeline import NOTHING, Desk
+from polaris.domain.kernel import kernel
+from polaris.domain.market import ROW, Row, Rows, objects
+from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, Records, joined
+
+
+class Strategy:
+    """What to override. `on_record` hears what became of orders; `on_start` runs once, before the first row."""
+
+    def on_start(self, desk: "Trader") -> None:
+        """Before the first row."""
+
+    def on_row(self, row: Row, desk: "Trader") -> None:
+        """Every row, in order."""
+
+    def on_record(self, record: Any, desk: "Trader") -> None:
+        """One RECORD of an order of ours: record["kind"] is FILL, ACCEPTED, REFUSED, ... (domain.orders)."""
+
+
+class Trader:
+    """A desk driven by a plain Python strategy; also the handle that strategy acts through.
+
+    desk      its sizing must be "direct": targets and orders come from the strategy alone
+    strategy  called for every row
+    """
+
+    def __init__(self, desk: Desk, strategy: Strategy) -> None:
+        self.desk, self.strategy = desk, strategy
+        self._hears = type(strategy).on_record is not Strategy.on_record
+        self._rows: Rows = np.zeros(0, ROW)
+        self._done = 0  # rows of the batch the core has taken
+        self._now = 0  # row the strategy looks at
+        self._working = False
+        self._parts: list[Records] = []
+        self._buffer: Records = np.empty(4 * RESERVE, RECORD)
+        self._started = False
+
+    def run(self, rows: Rows) -> Records:
+        """Hand a batch of rows to core and strategy; returns RECORD[n], what they led to."""
+        if not self._started:
+            self._started = True
+            self.strategy.on_start(self)
+        self._rows, self._done = rows, 0
+        on_row = self.strategy.on_row
+        for self._now, row in enumerate(objects(rows)):
+            if self._working:
+                self._catch_up()
+            on_row(row, self)
+        self._now = len(rows) - 1
+        self._catch_up()
+        parts, self._parts = self._parts, []
+        return joined(parts)
+
+    def buy(self, instrument: int, lots: int, kind: int = MARKET, price: int = 0) -> int:
+        """Send a buy; returns the order's id, 0 where the gate refused. lots > 0; price in ticks."""
+        return self.submit(instrument, BUY, lots, kind, price)
+
+    def sell(self, instrument: int, lots: int, kind: int = MARKET, price: int = 0) -> int:
+        """Send a sell; see `buy`."""
+        return self.submit(instrument, SELL, lots, kind, price)
+
+    def submit(self, instrument: int, side: int, lots: int, kind: int = LIMIT, price: int = 0) -> int:
+        """Send an order through the gate; returns its id, 0 where it was refused (a REFUSED record says why)."""
+        self._catch_up()
+        identity, records = self.desk.submit(instrument, side, lots, kind, price)
+        self._heard(records)
+        return identity
+
+    def cancel(self, order: int) -> None:
+        """Ask to cancel a working order; nothing happens where it works no more."""
+        self._catch_up()
+        self._heard(self.desk.cancel(order))
+
+    def position(self, instrument: int) -> int:
+        """Lots held, signed."""
+        self._catch_up()
+        return int(self.desk.positions[instrument]["lots"])
+
+    def touch(self, instrument: int) -> tuple[int, int]:
+        """(best bid, best ask) in ticks; zeros before both are known."""
+        self._catch_up()
+        position = self.desk.positions[instrument]
+        return int(position["bid"]), int(position["ask"])
+
+    @property
+    def equity(self) -> int:
+        """Equity in money (1e-8 dollars)."""
+        self._catch_up()
+        return int(self.desk.account["equity"])
+
+    def _catch_up(self) -> None:
+        stop = self._now + 1
+        if self._done == stop:
+            return
+        desk, market = self.desk, self.desk.market
+        start, self._done = self._done, stop
+        reached, n = drive(
+            self._rows, start, stop, market.books, market.counts, market.seen, market._tops, market._levels, market._at, NOTHING,
+            desk.rules, desk.terms, desk.account_record, desk.positions, desk.orders, desk.active, desk.carry, self._buffer,
+        )  # fmt: skip
+        if n:
+            records = self._buffer[:n].copy()
+            desk._unhashed.append(records)
+            self._heard(records)
+        if reached < stop:  # a book or the records ran full: the long way makes room
+            self._heard(desk.advance(self._rows[reached:stop]))
+        self._working = bool(desk.account_record["active"][0])
+
+    def _heard(self, records: Records) -> None:
+        if not len(records):
+            return
+        self._parts.append(records)
+        self._working = bool(self.desk.account_record["active"][0])
+        if self._hears:
+            for record in records:
+                self.strategy.on_record(record, self)
+
+
+@kernel
+def drive(rows, start, stop, books, counts, seen, tops, depth, at, none, rules, terms, account, positions, orders, active, carry, records):  # type: ignore[no-untyped-def]
+    """Market and decision over rows[start:stop] in one call; returns (row reached, records written).
+
+    Goes by blocks that fit `tops`. The row reached is below `stop` where a book is full or the records might be.
+    """
+    n = 0
+    while start < stop:
+        if n > records.size - 2 * RESERVE:
+            return start, n
+        block = rows[start : min(stop, start + tops.shape[0])]
+        taken, m = observe(block, 0, books, counts, seen, tops, depth, at)
+        if taken < block.size:
+            block = block[:taken]
+        row, _, n = decide(
+            block, 0, tops[:m], depth[:m], at[:m], 0, none, none, none, none, rules, terms, account, positions, orders, active, carry, records, n
+        )
+        start += row
+        if row < taken or (taken < tops.shape[0] and start < stop):
+            return start, n
+    return start, n
