@@ -40,9 +40,9 @@ RESERVE: Final = ORDER_SLOTS * (LEVELS + 2) + 16  # records one row can lead to 
 
 
 @kernel
-def decide(
+def decide(  # type: ignore[no-untyped-def]
     rows, start, tops, depth, at, first, forecasts, confidences, volatilities, targets, rule_, terms, account_, positions, orders, active, carry, records, n
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Run the desk over rows.
 
     rows         ROW[n]; start: the first to take

@@ -58,9 +58,10 @@ def drop_stale_caches() -> int:
 
 
 SOURCES = sources_digest()
-JIT: bool = not numba.config.DISABLE_JIT
+numba_config: Any = numba.config
+JIT: bool = not numba_config.DISABLE_JIT
 if JIT and not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(cache_dir())
+    numba_config.CACHE_DIR = str(cache_dir())
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -114,7 +114,7 @@ class RowBuffer:
 
     def __init__(self, capacity: int = 4096) -> None:
         self._rows: Rows = np.zeros(capacity, ROW)
-        self._bytes = memoryview(self._rows.view(np.uint8)).cast("B")
+        self._bytes = self._rows.view(np.uint8).data
         self.size = 0
 
     def append(
@@ -169,7 +169,7 @@ class RowBuffer:
         larger = np.zeros(max(need, 2 * len(self._rows)), ROW)
         larger[: self.size] = self._rows[: self.size]
         self._rows = larger
-        self._bytes = memoryview(self._rows.view(np.uint8)).cast("B")
+        self._bytes = self._rows.view(np.uint8).data
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -35,7 +35,7 @@ def scaled(text: str, decimals: int, what: str = "number") -> int:
             if part[decimals:].strip("0"):
                 raise UnreadableNumber(text, what, decimals)
             part = part[:decimals]
-        value = int(whole + part) * 10 ** (decimals - len(part))
+        value: int = int(whole + part) * 10 ** (decimals - len(part))
     else:
         try:
             value = int(EXACT.to_integral_exact(EXACT.scaleb(EXACT.create_decimal(text), decimals)))
