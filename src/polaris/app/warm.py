@@ -11,16 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from polaris.desk.bank import default_bank
-from polaris.desk.pipeline import Desk
-from polaris.desk.sample import sample_instruments
-from polaris.desk.settings import DeskSettings, ExecutionSettings
-from polaris.domain.book import Book
 from polaris.domain.kernel import JIT, cache_dir, drop_stale_caches
 from polaris.domain.market import ASK, BAR, CLEAR, CONTROL, DEPTH, LAST, LIVE, QUOTE, SNAPSHOT, STATUS, TIMER, TRADE, RowBuffer, Rows
 from polaris.domain.orders import BUY, MARKET
 
 Progress = Callable[[int, int], None]
+DONE = "warm"  # a file in the cache folder, whose name is the digest of the sources
 START = 1_700_000_000_000_000_000
 
 
@@ -30,6 +26,8 @@ def warm_kernels(progress: Progress = lambda done, of: None) -> dict[str, Any]:
     returns  {"kernels", "compiled": how many were not in the cache, "seconds", "cache"}
     """
     begun = time.perf_counter()
+    if is_warm():
+        return {"kernels": _cached(), "compiled": 0, "seconds": 0.0, "cache": str(cache_dir())}
     before = _cached()
     done = threading.Event()
     watcher = threading.Thread(target=_report, args=(progress, done), daemon=True)
@@ -40,13 +38,26 @@ def warm_kernels(progress: Progress = lambda done, of: None) -> dict[str, Any]:
         done.set()
         watcher.join()
     drop_stale_caches()
+    if JIT:
+        (cache_dir() / DONE).touch()
     ready = sum(bool(kernel.signatures) for kernel in _kernels())
     progress(ready, ready)
     return {"kernels": ready, "compiled": _cached() - before, "seconds": round(time.perf_counter() - begun, 3), "cache": str(cache_dir())}
 
 
+def is_warm() -> bool:
+    """Whether exactly these kernels were warmed before (or the compiler is switched off)."""
+    return not JIT or (cache_dir() / DONE).exists()
+
+
 def _drive() -> None:
     """A desk's whole vocabulary, once: every kind of row, an order of a person, a cancel, a book beside it."""
+    from polaris.desk.bank import default_bank
+    from polaris.desk.pipeline import Desk
+    from polaris.desk.sample import sample_instruments
+    from polaris.desk.settings import DeskSettings, ExecutionSettings
+    from polaris.domain.book import Book
+
     instruments = sample_instruments(2)
     for fill_model in ("queue", "touch"):
         desk = Desk(DeskSettings(execution=ExecutionSettings(fill_model=fill_model)), instruments, default_bank(instruments))

@@ -156,3 +156,15 @@ def waiting(title: str, *, quiet: bool = False) -> Iterator[Callable[[float], No
         return
     with console.status(title) as spinner:
         yield lambda seconds: spinner.update(f"{title} {seconds:.0f} s")
+
+
+def warm_first(*, quiet: bool = False) -> None:
+    """Compile the kernels with a progress line where that was not done for exactly these sources."""
+    from polaris.app.warm import is_warm, warm_kernels
+
+    if is_warm():
+        return
+    if not quiet:
+        note("compiling the kernels, once for this version: a minute or so")
+    with progress("compiling kernels", quiet=quiet) as advance:
+        warm_kernels(advance)

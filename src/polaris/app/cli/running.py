@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, NOT_THERE, Config, DataDir, Json, fail, note, output, print_json, say, verb, waiting
+from polaris.app.cli.console import FAILED, NOT_THERE, Config, DataDir, Json, fail, note, output, print_json, say, verb, waiting, warm_first
 from polaris.app.settings import Settings, load, refuse_live
 from polaris.domain.errors import BadConfig, Unavailable
 
@@ -64,6 +64,7 @@ def start(
     except ValueError as cause:
         raise BadConfig(f"--for: {cause}") from cause
 
+    warm_first(quiet=as_json)
     same_again = ["start", "--no-screen", *_arguments(flags), *(["--config", str(config)] if config else []), *(["--for", run_for] if run_for else [])]
     if detach:
         _start_behind(settings, same_again, as_json)
