@@ -57,6 +57,7 @@ class Desk:
         self.carry = carry_of(instruments)
         self._records: Records = np.empty(16 * RESERVE, RECORD)
         self._written = hashlib.blake2b(digest_size=16)
+        self.last: Floats = np.zeros((len(instruments), max(1, len(bank.index))))  # the newest value of every column
         self._unhashed: list[Records] = []  # hashed when somebody asks: not on the way of an order
 
     @property
@@ -75,6 +76,8 @@ class Desk:
         """One pass over at most BATCH rows; records are written from n on, returns where they end."""
         tops, depth, at = self.market.update(rows)
         columns = self.bank.update(tops, depth)
+        if len(tops) and columns.shape[0] > 1:
+            keep_last(tops, columns, self.last)
         if self.direct:
             forecasts = confidences = volatilities = NOTHING
             targets = columns[self._rows_of[0]] if self._rows_of else NOTHING
@@ -120,6 +123,18 @@ class Desk:
         n = cancel_one(self.rules, self.account_record, self.positions, self.orders, self._records, order)
         return self._take(n)
 
+    def latest(self, instrument: int) -> dict[str, float]:
+        """The newest value of every column of one instrument: features, forecasts, weights."""
+        return dict(zip(self.bank.names(), self.last[instrument].tolist(), strict=False))
+
+    def reconfigure(self, settings: DeskSettings) -> None:
+        """Obey other limits, sizes and costs from here on; what is held and known stays."""
+        if settings.mode != self.settings.mode:
+            self.account["trading"] = account_of(settings)["trading"][0]
+        self.settings = settings
+        self.rules = rules_of(settings)
+        self.terms = terms_of(settings, self.instruments)
+
     def state_digest(self) -> str:
         """Hash (hex) of everything the core remembers."""
         digest = hashlib.blake2b(digest_size=16)
@@ -157,6 +172,15 @@ class Desk:
                 }
             )
         return found
+
+
+@kernel
+def keep_last(tops, columns, last):  # type: ignore[no-untyped-def]
+    """Remember every column's newest value of each instrument that these boundaries hold."""
+    for k in range(max(0, tops.size - 64), tops.size):
+        instrument = tops[k]["instrument"]
+        for column in range(last.shape[1]):
+            last[instrument, column] = columns[column, k]
 
 
 @kernel

@@ -1,0 +1,269 @@
+"""Compose: the one core, put together for three uses.
+
+    live      LoggedDesk.open(...)   rows that just came -> log -> core -> log      (paper, observe, live)
+    replay    replayed(log)          the rows of a log   -> core
+    backtest  backtested(rows)       any rows            -> core
+
+None of the three changes a rule; they differ in where rows come from and where records go.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from polaris import __version__
+from polaris.app.latency import Latencies
+from polaris.app.why import Why, why_of
+from polaris.desk.bank import BankSettings, default_bank
+from polaris.desk.pipeline import Desk
+from polaris.desk.settings import DeskSettings
+from polaris.domain.control import Checkpoint, Control, Started, Stopped
+from polaris.domain.errors import BadConfig, BadLog
+from polaris.domain.instrument import Instruments
+from polaris.domain.kernel import SOURCES
+from polaris.domain.market import RowBuffer, Rows
+from polaris.domain.orders import SUBMIT, Records, joined
+from polaris.log.read import EventBlock, RecordsBlock, RowsBlock, blocks, instruments_of
+from polaris.log.sequencer import Sequencer, control_rows
+from polaris.log.write import LogSettings, LogWriter
+
+REPLAY_ROWS: Final = 1 << 16  # rows handed to the core at once when a log is read
+
+
+class CoreSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that shapes the core's state; it stands in the log's Started event."""
+
+    desk: DeskSettings = DeskSettings()
+    bank: BankSettings = BankSettings()
+
+
+def core(settings: CoreSettings, instruments: Instruments) -> Desk:
+    """The core with the default features, alphas and ensemble."""
+    return Desk(settings.desk, instruments, default_bank(instruments, settings.bank))
+
+
+def backtested(settings: CoreSettings, instruments: Instruments, rows: Rows, progress: Callable[[int, int], None] | None = None) -> tuple[Desk, Records]:
+    """Run the core over rows that exist already; returns it and every record. `seq` is given here where it is 0."""
+    desk = core(settings, instruments)
+    if len(rows) and not rows["seq"].any():
+        rows = rows.copy()
+        rows["seq"] = np.arange(1, len(rows) + 1)
+    parts = []
+    for first in range(0, len(rows), REPLAY_ROWS):
+        parts.append(desk.advance(rows[first : first + REPLAY_ROWS]))
+        if progress is not None:
+            progress(min(first + REPLAY_ROWS, len(rows)), len(rows))
+    return desk, joined(parts)
+
+
+def started_of(directory: Path) -> Started:
+    """How the log began. Raises BadLog where it is empty or begins otherwise."""
+    for block in blocks(directory):
+        if isinstance(block, EventBlock) and isinstance(block.event, Started):
+            return block.event
+        break
+    raise BadLog(directory, "does not begin with a Started event; it is no desk's log")
+
+
+def settings_of(started: Started) -> CoreSettings:
+    """The core's settings as a Started event carries them."""
+    return msgspec.convert(started.settings, CoreSettings)
+
+
+class Replay:
+    """A log on its way through a fresh core: the fold that recovery, audit and parity share.
+
+    desk      the core after everything so far
+    derived   how many records it has written
+    logged    how many of them the log holds
+    seq       the last seq taken
+    verified  checkpoints whose digests agreed
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.started = started_of(directory)
+        self.instruments = instruments_of(self.started)
+        self.desk = core(settings_of(self.started), self.instruments)
+        self.derived = self.logged = self.seq = self.verified = 0
+
+    def run(self, to_seq: int | None = None, on_records: Callable[[Records, Desk], None] | None = None) -> Desk:
+        """Take the log up to and with to_seq. Raises BadLog where a checkpoint's digest is not reached."""
+        for block in blocks(self.directory, 1, to_seq):
+            match block:
+                case RowsBlock(first=first, rows=rows):
+                    self.seq = first + len(rows) - 1
+                    self._advance(rows, on_records)
+                case EventBlock(seq=seq, event=Checkpoint() as told):
+                    self.seq = seq
+                    self._verify(seq, told)
+                case EventBlock(seq=seq, event=Started() as told) if seq > 1:
+                    self.seq = seq
+                    self.desk.reconfigure(settings_of(told).desk)
+                case EventBlock(seq=seq, event=event, ts=ts):
+                    self.seq = seq
+                    self._advance(control_rows(seq, event, ts), on_records)
+                case RecordsBlock(records=records):
+                    self.logged += len(records)
+        return self.desk
+
+    def _advance(self, rows: Rows, on_records: Callable[[Records, Desk], None] | None) -> None:
+        records = self.desk.advance(rows)
+        self.derived += len(records)
+        if on_records is not None and len(records):
+            on_records(records, self.desk)
+
+    def _verify(self, seq: int, told: Checkpoint) -> None:
+        if told.decisions != int(self.desk.account["decisions"]) or told.state_digest != self.desk.state_digest():
+            raise BadLog(
+                self.directory,
+                f"at seq {seq} the replayed core differs from the one that ran: expected state {told.state_digest}, found {self.desk.state_digest()}",
+            )
+        self.verified += 1
+
+
+class LoggedDesk:
+    """The core on its log: nothing reaches it that is not written first, nothing it derives is lost.
+
+    on_records  hears every batch of records after they are written (views, the store's queue)
+    """
+
+    def __init__(self, desk: Desk, writer: LogWriter, latencies: Latencies | None = None) -> None:
+        self.desk, self.writer = desk, writer
+        self.sequencer = Sequencer(writer)
+        self.latencies = latencies or Latencies()
+        self.rows = self.boundaries = 0
+        self.on_records: list[Callable[[Records], None]] = []
+        self.resumed_from = 0
+        self.message = ""
+
+    @classmethod
+    def open(cls, directory: Path, settings: CoreSettings, instruments: Instruments, *, now: int, log: LogSettings | None = None) -> "LoggedDesk":
+        """The desk of this log: a new one, or the one that a stop or a crash left, brought to the same state by replay.
+
+        now     ns UTC, the time of the Started event
+        raises  BadConfig where the log is of other instruments or other features: nothing is guessed, the log stays
+        """
+        began = LogWriter(directory, log)
+        try:
+            return cls._on(began, directory, settings, instruments, now)
+        except BaseException:
+            began.close()
+            raise
+
+    @classmethod
+    def _on(cls, writer: LogWriter, directory: Path, settings: CoreSettings, instruments: Instruments, now: int) -> "LoggedDesk":
+        last = writer.next_seq - 1
+        message = writer.recovery.message
+        missing: list[Records] = []
+        if last == 0:
+            desk = core(settings, instruments)
+        else:
+            replay = Replay(directory)
+            _expect_same(replay.started, settings, instruments, directory)
+            tail: list[Records] = []
+            desk = replay.run(on_records=lambda records, _: tail.append(records))
+            if replay.derived > replay.logged:  # killed between a row and what it led to
+                missing = [joined(tail)[replay.logged :]]
+            desk.reconfigure(settings.desk)
+        logged = cls(desk, writer)
+        logged.resumed_from, logged.message = last, message
+        for records in missing:
+            writer.append_records(records)
+        logged.sequencer.tell(
+            Started(
+                version=__version__,
+                mode=settings.desk.mode,
+                kernels=SOURCES,
+                settings=msgspec.to_builtins(settings),
+                instruments=[msgspec.to_builtins(item) for item in instruments],
+                ts=max(now, writer.ts),
+                resumed_from=last,
+            )
+        )
+        return logged
+
+    def take(self, fresh: RowBuffer | Rows) -> Records:
+        """Rows that just came: written, then decided on; what was decided is written too and returned."""
+        clock, latencies = time.perf_counter_ns, self.latencies
+        begun = clock()
+        rows = self.sequencer.stamp(fresh)
+        if not len(rows):
+            return self.desk.advance(rows)
+        written = clock()
+        latencies["log"].record(written - begun)
+        records = self.desk.advance(rows)
+        latencies["decide"].record(clock() - written)
+        self.rows += len(rows)
+        self._keep(records)
+        return records
+
+    def tell(self, event: Control) -> Records:
+        """A control event: written, then heard by the core."""
+        rows = self.sequencer.tell(event)
+        records = self.desk.advance(rows)
+        self._keep(records)
+        return records
+
+    def checkpoint(self, now: int) -> Checkpoint:
+        """Write what the core's state is now, so that a replay can prove that it reaches the same."""
+        account = self.desk.account
+        told = Checkpoint(
+            ts=now,
+            state_digest=self.desk.state_digest(),
+            decisions_digest=self.desk.decisions_digest(),
+            decisions=int(account["decisions"]),
+            orders=int(account["submits"]),
+            fills=int(account["fills"]),
+        )
+        self.sequencer.tell(told)
+        return told
+
+    def stop(self, now: int, reason: str) -> Stopped:
+        """End the run cleanly: the last event, on the disk."""
+        self.checkpoint(now)
+        told = Stopped(ts=now, reason=reason, state_digest=self.desk.state_digest(), decisions_digest=self.desk.decisions_digest())
+        self.sequencer.tell(told)
+        self.close()
+        return told
+
+    def close(self) -> None:
+        """Sync and let go of the log."""
+        with contextlib.suppress(Exception):
+            self.writer.sync()
+        self.writer.close()
+
+    def _keep(self, records: Records) -> None:
+        if not len(records):
+            return
+        self.writer.append_records(records)
+        for record in records[records["kind"] == SUBMIT]:
+            why: Why = why_of(record, self.desk)
+            self.writer.append_context(int(record["seq"]), int(record["order"]), why)
+        for hear in self.on_records:
+            hear(records)
+
+
+def _expect_same(started: Started, settings: CoreSettings, instruments: Instruments, directory: Path) -> None:
+    """The log's instruments and features must be these; limits and sizes may have changed."""
+    before, now = list(instruments_of(started)), list(instruments)
+    changed = [f"{a.symbol if a else 'none'} -> {b.symbol if b else 'none'}" for a, b in _pairs(before, now) if a != b]
+    if changed:
+        what = f"its instruments were others ({'; '.join(changed[:3])})"
+    elif settings_of(started).bank != settings.bank:
+        what = "its features, alphas or ensemble were set otherwise"
+    elif settings_of(started).desk.equity != settings.desk.equity:
+        what = f"its account began with {settings_of(started).desk.equity:,.2f} dollars, not {settings.desk.equity:,.2f}"
+    else:
+        return
+    raise BadConfig(f"the log in {directory} can't be continued: {what}. Set it back, or begin a new log: polaris start --fresh keeps the old one beside it")
+
+
+def _pairs(before: list[Any], now: list[Any]) -> list[tuple[Any, Any]]:
+    length = max(len(before), len(now))
+    return [(before[i] if i < len(before) else None, now[i] if i < len(now) else None) for i in range(length)]
