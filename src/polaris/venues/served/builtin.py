@@ -74,7 +74,7 @@ class BuiltinMarket:
         """Open both doors and, unless someone else calls `step`, let time run."""
         for server in self.servers.values():
             await server.start()
-        if ticking:
+        if ticking and self._task is None:
             self._task = asyncio.create_task(self._run())
         return self
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from picows import WSCloseCode
 
 from polaris.domain.numbers import text
 from polaris.venues.served.process import KINDS, Floor, Print, Side, Update
@@ -106,7 +105,7 @@ class CoinbaseVenue:
 
         def overdue() -> None:
             if not desk.channels:
-                client.drop(f"no subscription within {SUBSCRIBE_S:g} s", WSCloseCode.POLICY_VIOLATION)
+                client.drop(f"no subscription within {SUBSCRIBE_S:g} s")
 
         asyncio.get_running_loop().call_later(SUBSCRIBE_S, overdue)
 
@@ -130,7 +129,7 @@ class CoinbaseVenue:
         elif unknown:
             client.send(_error(f"{unknown[0]} is not a valid product"))
         else:
-            wires = request.product_ids or ([] if request.channel == "heartbeats" else list(self._floors))
+            wires = [] if request.channel == "heartbeats" else request.product_ids or list(self._floors)
             if request.type == "subscribe":
                 self._subscribe(desk, request.channel, wires)
             else:
@@ -251,10 +250,16 @@ def _ticker(floor: Floor, kind: str) -> str:
 
 def _product(floor: Floor) -> dict[str, object]:
     listing = floor.listing
-    increment, lot = text(1, listing.price_decimals), text(1, listing.quantity_decimals)
+    price = _price(floor, floor.trades[-1].price if floor.trades else floor.bids.best)
+    return product_info(listing.wire, listing.base, listing.quote, listing.price_decimals, listing.quantity_decimals, price)
+
+
+def product_info(wire: str, base: str, quote: str, price_decimals: int, quantity_decimals: int, price: str) -> dict[str, object]:
+    """One product of the document at /market/products."""
+    increment, lot = text(1, price_decimals), text(1, quantity_decimals)
     return {
-        "product_id": listing.wire,
-        "price": _price(floor, floor.trades[-1].price if floor.trades else floor.bids.best),
+        "product_id": wire,
+        "price": price,
         "base_increment": lot,
         "quote_increment": increment,
         "price_increment": increment,
@@ -262,11 +267,11 @@ def _product(floor: Floor) -> dict[str, object]:
         "quote_max_size": "150000000",
         "base_min_size": lot,
         "base_max_size": "3400",
-        "base_name": KINDS[listing.base].name,
-        "quote_name": "US Dollar",
-        "base_currency_id": listing.base,
-        "quote_currency_id": listing.quote,
-        "display_name": listing.wire,
+        "base_name": KINDS[base].name if base in KINDS else base,
+        "quote_name": "US Dollar" if quote == "USD" else quote,
+        "base_currency_id": base,
+        "quote_currency_id": quote,
+        "display_name": wire,
         "product_type": "SPOT",
         "product_venue": "CBE",
         "status": "online",

@@ -26,7 +26,8 @@ from polaris.venues.endpoint import VenueEndpoint
 
 HOST: Final = "127.0.0.1"
 QUEUE_BYTES: Final = 16 * 1024 * 1024  # unread bytes a client may have
-GOODBYE_S: Final = 1.0  # how long a close frame may take to leave
+GOODBYE_S: Final = 1.0  # how long a client may take to answer our goodbye
+REASON_BYTES: Final = 123  # a close frame holds no more
 Query = dict[str, list[str]]
 
 
@@ -88,19 +89,23 @@ class Client(WSListener):
             return
         unread = transport.underlying_transport.get_write_buffer_size()
         if unread > self._server.queue_bytes:
-            self.drop(f"slow reader: {unread} bytes unread", WSCloseCode.POLICY_VIOLATION)
+            self.drop(f"slow reader: {unread} bytes unread")
         else:
             transport.send(WSMsgType.TEXT, data)
 
-    def drop(self, reason: str, code: WSCloseCode) -> None:
-        """Close with a code and a reason; what is queued before may still be read for a moment."""
+    def drop(self, reason: str) -> None:
+        """Send the client away for something it did, and remember why."""
+        if not self.gone.is_set():
+            self._server.dropped.append(reason)
+            self.close(reason, WSCloseCode.POLICY_VIOLATION)
+
+    def close(self, reason: str, code: WSCloseCode, patience_s: float = GOODBYE_S) -> None:
+        """Say goodbye. Nothing more is sent; what is queued may be read until the client answers or patience ends."""
         transport = self._transport
         if transport is None or self.gone.is_set():
             return
-        self._server.dropped.append(reason)
-        transport.send_close(code, reason.encode())
-        transport.disconnect()
-        asyncio.get_running_loop().call_later(GOODBYE_S, transport.underlying_transport.abort)
+        transport.send_close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
+        asyncio.get_running_loop().call_later(patience_s, transport.underlying_transport.abort)
         self._leave()
 
     def abort(self) -> None:
@@ -116,15 +121,16 @@ class Client(WSListener):
         self._server.dialect.opened(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self.gone.is_set():
-            return
         if frame.msg_type == WSMsgType.CLOSE:
-            transport.send_close(frame.get_close_code(), frame.get_close_message())
+            if not self.gone.is_set():
+                transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
+        elif self.gone.is_set() or frame.msg_type in (WSMsgType.PING, WSMsgType.PONG):
+            return
         elif frame.msg_type == WSMsgType.TEXT and frame.fin:
             self._server.dialect.message(self, frame.get_payload_as_bytes())
-        elif frame.msg_type not in (WSMsgType.PING, WSMsgType.PONG):
-            self.drop("only whole text messages are understood here", WSCloseCode.UNSUPPORTED_DATA)
+        else:
+            self.drop("only whole text messages are understood here")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._leave()
@@ -148,7 +154,7 @@ class Server:
 
     port         0 takes a free one; `port` holds it after `start`
     queue_bytes  unread bytes after which a client is dropped
-    ping_s       how often idle clients are pinged; three such times without a pong drop them
+    ping_s       a client idle so long is pinged, and dropped without a pong after as long again
     """
 
     def __init__(self, dialect: Dialect, port: int = 0, *, queue_bytes: int = QUEUE_BYTES, ping_s: float = 20.0) -> None:
@@ -161,14 +167,16 @@ class Server:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> Self:
-        """Listen."""
+        """Listen; a second start changes nothing."""
+        if self._server is not None:
+            return self
         self._server = await ws_create_server(
             self._route,
             HOST,
             self.port,
             enable_auto_ping=True,
             auto_ping_idle_timeout=self._ping_s,
-            auto_ping_reply_timeout=3 * self._ping_s,
+            auto_ping_reply_timeout=self._ping_s,
             max_frame_size=64 * 1024,
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -189,7 +197,7 @@ class Server:
         if self._server is not None:
             self._server.close()
         for client in self.clients.copy():
-            client.drop("the venue shuts down", WSCloseCode.GOING_AWAY)
+            client.close("the venue shuts down", WSCloseCode.GOING_AWAY)
         if self._server is not None:
             await asyncio.sleep(0)
             await self._server.wait_closed()

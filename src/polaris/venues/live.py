@@ -1,0 +1,200 @@
+"""Live market data: every venue's feed on its socket, all rows through one door.
+
+    endpoints ─▶ discover ─▶ Instruments ─▶ LiveFeeds: one Session and one Feed a venue ─▶ on_rows
+
+The feeds write into one row buffer, in the order in which frames came. Where the endpoints lead (the public venues,
+the built-in market, a served recording) makes no difference here.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from polaris.domain.errors import BadConfig, Unavailable
+from polaris.domain.instrument import Instrument, Instruments
+from polaris.domain.market import BOOK_STATE_NAMES, RowBuffer, Rows
+from polaris.venues import registry
+from polaris.venues.capture import CaptureWriter
+from polaris.venues.endpoint import PUBLIC, VenueEndpoint, endpoint
+from polaris.venues.protocol import Feed
+from polaris.venues.rest import Answer, Rest
+from polaris.venues.session import Session, SessionSettings, WallClock
+from polaris.venues.throttle import Throttle
+
+__all__ = ["LIMITS", "PUBLIC", "LiveFeeds", "SymbolStatus", "VenueEndpoint", "VenueLimits", "discover", "endpoint"]
+
+TRIES: Final = 4  # for a venue's metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenueLimits:
+    """What a venue allows a client, and when its silence means that it is gone."""
+
+    rest_per_second: float = 1.0
+    rest_burst: int = 5
+    messages_per_second: float = 5.0
+    messages_burst: int = 5
+    silence_s: float = 30.0
+
+
+LIMITS: Final[Mapping[str, VenueLimits]] = {
+    # 10 requests and 8 messages a second; heartbeats come every second
+    "coinbase": VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
+    # a book of 5,000 levels weighs 250 of the 6,000 a minute; the venue pings every 20 seconds
+    "binance": VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=30.0),
+}
+
+
+@dataclass(frozen=True)
+class SymbolStatus:
+    """One symbol on one venue, for screens."""
+
+    venue: str
+    symbol: str  # ours
+    state: str  # a name of the book's states
+    age_ns: int  # since its last update; -1 where there was none
+    frames: int  # of the connection it comes over
+    gaps: int
+    resyncs: int
+    connected: bool
+    reason: str  # what the connection last went through
+
+
+def rest(where: VenueEndpoint, clock: Callable[[], int], *, limits: VenueLimits | None = None, capture: CaptureWriter | None = None) -> Rest:
+    """The REST host of an endpoint, with the venue's throttle."""
+    allowed = limits or LIMITS.get(where.name, VenueLimits())
+    throttle = Throttle(allowed.rest_per_second, allowed.rest_burst)
+    return Rest(where.rest_url, throttle, clock=clock, capture=capture, conn=f"{where.name.upper()}.http.0")
+
+
+async def discover(
+    endpoints: Mapping[str, VenueEndpoint],
+    wishes: Mapping[str, Sequence[str]],
+    *,
+    captures: Mapping[str, CaptureWriter] | None = None,
+    clock: Callable[[], int] | None = None,
+) -> list[Instrument]:
+    """The instruments of the wished symbols, as each venue's own documents describe them.
+
+    endpoints  by venue
+    wishes     the venue's own symbols, by venue: {"coinbase": ["BTC-USD"]}
+    returns    ids from 0, in the order of the wishes
+    raises     Unavailable where a venue does not answer, UnknownSymbol, BadMessage, BadConfig
+    """
+    found: list[Instrument] = []
+    for name, wires in wishes.items():
+        venue = registry.venue(name)
+        async with rest(_endpoint(endpoints, name), clock or WallClock(), capture=(captures or {}).get(name)) as host:
+            document = await _document(name, host, venue.metadata(wires))
+        found += venue.instruments(document, wires, len(found))
+    return found
+
+
+async def _document(name: str, host: Rest, path: str) -> bytes:
+    """A venue's document, asked for a few times. Raises Unavailable with what came back last."""
+    answer = Answer(0, b"", 0)
+    for attempt in range(TRIES):
+        await asyncio.sleep(0.5 * attempt)
+        answer = await host.get(path)
+        if answer.status == 200:
+            return answer.body
+        if 400 <= answer.status < 500 and answer.status not in (418, 429):
+            break
+    said = answer.body[:200].decode("utf-8", "replace")
+    raise Unavailable(f"{name} did not give {host.base_url}{path}: {f'status {answer.status}, ' if answer.status else ''}{said}")
+
+
+@dataclass
+class LiveFeeds:
+    """All venues' feeds, running.
+
+    endpoints    by venue
+    instruments  of every venue together
+    settings     of every session; what a venue limits comes from `limits`
+    captures     keeps raw frames, by venue
+    dice         for the back-off's jitter
+    """
+
+    endpoints: Mapping[str, VenueEndpoint]
+    instruments: Instruments
+    settings: SessionSettings = field(default_factory=SessionSettings)
+    limits: Mapping[str, VenueLimits] = field(default_factory=lambda: LIMITS)
+    captures: Mapping[str, CaptureWriter] = field(default_factory=dict)
+    clock: Callable[[], int] = field(default_factory=WallClock)
+    dice: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self.rows = RowBuffer()
+        self.feeds: dict[str, Feed] = {}
+        self.sessions: dict[str, Session] = {}
+        self._rests: list[Rest] = []
+        self._on_rows: Callable[[Rows], None] = lambda rows: None
+        for name in dict.fromkeys(instrument.key.venue for instrument in self.instruments):
+            where, allowed, capture = _endpoint(self.endpoints, name), self.limits.get(name, VenueLimits()), self.captures.get(name)
+            host = rest(where, self.clock, limits=allowed, capture=capture)
+            self._rests.append(host)
+            self.feeds[name] = registry.venue(name).feed(self.instruments, self.rows)
+            self.sessions[name] = Session(
+                self.feeds[name],
+                where.ws_url,
+                host,
+                lambda feed: self._on_rows(feed.rows.view()),
+                settings=replace(
+                    self.settings,
+                    messages_per_second=allowed.messages_per_second,
+                    messages_burst=allowed.messages_burst,
+                    silence_s=min(self.settings.silence_s, allowed.silence_s),
+                ),
+                clock=self.clock,
+                dice=self.dice,
+                capture=capture,
+                conn=f"{name.upper()}.ws.1",
+            )
+
+    async def run(self, on_rows: Callable[[Rows], None]) -> None:
+        """Run every session until `close`, or until streams with an end have ended.
+
+        on_rows  gets the rows that just came, valid until it returns; what it raises ends everything and is raised here
+        """
+        self._on_rows = on_rows
+        tasks = [asyncio.create_task(session.run()) for session in self.sessions.values()]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            await self.close()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def close(self) -> None:
+        """End every session; `run` returns."""
+        for session in self.sessions.values():
+            await session.close()
+        for host in self._rests:
+            await host.close()
+
+    def status(self) -> list[SymbolStatus]:
+        """How every symbol is, in the order of the instruments."""
+        now = self.clock()
+        found = []
+        for instrument in self.instruments:
+            session, stats = self.sessions[instrument.key.venue], self.feeds[instrument.key.venue].stats
+            one = stats.symbols[instrument.wire]
+            age = now - one.last_update_ns if one.last_update_ns else -1
+            state = BOOK_STATE_NAMES[one.state]
+            found.append(
+                SymbolStatus(
+                    instrument.key.venue, instrument.symbol, state, age, stats.frames, one.gaps, one.resyncs, session.connected, session.last_reason
+                )
+            )
+        return found
+
+
+def _endpoint(endpoints: Mapping[str, VenueEndpoint], name: str) -> VenueEndpoint:
+    try:
+        return endpoints[name]
+    except KeyError:
+        raise BadConfig(f"no endpoint for venue {name!r}; there are {', '.join(endpoints) or 'none'}") from None

@@ -1,0 +1,90 @@
+"""Record live venues: raw frames, what we sent and the documents we fetched, as a capture that replays.
+
+The very sessions of the live desk run, so what is kept is what the desk would have heard, its snapshots and its
+reconnects included.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from polaris.domain.errors import BadCapture
+from polaris.domain.instrument import Instruments
+from polaris.venues import registry
+from polaris.venues.capture import CaptureWriter
+from polaris.venues.endpoint import VenueEndpoint
+from polaris.venues.live import LiveFeeds, discover
+from polaris.venues.session import SessionSettings, WallClock
+
+SUFFIX: Final = ".jsonl.zst"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One venue's capture, so far or finished."""
+
+    venue: str
+    path: Path
+    lines: int
+    bytes: int  # before compression
+
+
+async def record(
+    endpoints: Mapping[str, VenueEndpoint],
+    wishes: Mapping[str, Sequence[str]],
+    out: Path,
+    duration_s: float,
+    *,
+    progress: Callable[[float, list[Recorded]], None] | None = None,
+    every_s: float = 1.0,
+    settings: SessionSettings | None = None,
+) -> list[Recorded]:
+    """Record the wished symbols for a while; a cancelled recording is closed and readable too.
+
+    endpoints  by venue
+    wishes     the venue's own symbols, by venue
+    out        the capture; with several venues one beside the other: day.jsonl.zst becomes day.coinbase.jsonl.zst
+    progress   called every `every_s` seconds with the seconds gone and what there is
+    raises     BadCapture where a file of that name exists; Unavailable, UnknownSymbol as `live.discover`
+    """
+    clock = WallClock()
+    paths = {name: _path(out, name, len(wishes) > 1) for name in wishes}
+    for path in paths.values():
+        if path.exists():
+            raise BadCapture(path, "there is such a file already; a recording never overwrites one")
+    with ExitStack() as files:
+        captures: dict[str, CaptureWriter] = {}
+        for name, path in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            said = {"symbols": list(wishes[name])}
+            captures[name] = files.enter_context(CaptureWriter(path, registry.venue(name).recorded_as[0], said, clock()))
+        found = await discover(endpoints, wishes, captures=captures, clock=clock)
+        feeds = LiveFeeds(endpoints, Instruments(found), settings or SessionSettings(), captures=captures, clock=clock)
+
+        def so_far() -> list[Recorded]:
+            return [Recorded(name, paths[name], capture.lines, capture.bytes) for name, capture in captures.items()]
+
+        running = asyncio.create_task(feeds.run(lambda rows: None))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            while (gone := loop.time() - began) < duration_s and not running.done():
+                await asyncio.wait({running}, timeout=min(every_s, duration_s - gone))
+                if progress is not None:
+                    progress(min(loop.time() - began, duration_s), so_far())
+        finally:
+            await feeds.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+        return so_far()
+
+
+def _path(out: Path, venue: str, several: bool) -> Path:
+    if not several:
+        return out
+    stem = out.name.removesuffix(SUFFIX)
+    return out.with_name(f"{stem}.{venue}{SUFFIX if out.name.endswith(SUFFIX) else ''}")

@@ -1,0 +1,183 @@
+"""A served recording, heard by a client nobody here wrote and by our own sessions."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from polaris.domain.book import Book
+from polaris.domain.errors import BadConfig
+from polaris.domain.instrument import Instruments
+from polaris.domain.market import LIVE, STATUS
+from polaris.venues.capture import Capture, CaptureWriter
+from polaris.venues.live import LiveFeeds, discover
+from polaris.venues.served.recording import RecordingVenue, serve_recording
+from polaris.venues.session import SessionSettings
+
+COINBASE = "coinbase_advanced_20260809.jsonl.gz"
+SPOT = "binance_spot_btcusdt_20240808.gz"
+FOUR = "binance_spot_20211012.jsonl.gz"
+ONCE = SessionSettings(ends_on_normal_close=True)
+
+
+def recorded_frames(path) -> list[str]:
+    return [line.data.decode() for line in Capture(path) if line.kind == "recv" and not line.data.startswith(b'{"lastUpdateId"')]
+
+
+async def hear_all(url: str, *said: str) -> tuple[list[str], int]:
+    """Everything a plain client hears, and the code it was closed with."""
+    heard: list[str] = []
+    async with connect(url, max_size=None) as socket:
+        for text in said:
+            await socket.send(text)
+        try:
+            async for frame in socket:
+                heard.append(str(frame))
+        except ConnectionClosed:
+            pass
+        return heard, socket.close_code or 0
+
+
+async def run_once(path, venue: str) -> tuple[LiveFeeds, dict[str, Book], set[str]]:
+    """Our own sessions against a served recording: the feeds, the books that their rows make, the symbols that came alive."""
+    async with await serve_recording(path, 0, venue=venue) as served, asyncio.timeout(60):
+        endpoints = {venue: served.endpoint}
+        instruments = Instruments(await discover(endpoints, {venue: [item.wire for item in served.venue.instruments]}))
+        feeds = LiveFeeds(endpoints, instruments, ONCE)
+        books = {item.wire: Book() for item in instruments}
+        alive: set[str] = set()
+
+        def on_rows(rows):
+            for item in instruments:
+                books[item.wire].apply(rows, item.id)
+            for row in rows[(rows["kind"] == STATUS) & (rows["price"] == LIVE)]:
+                alive.add(instruments[int(row["instrument"])].wire)
+
+        await feeds.run(on_rows)
+        return feeds, books, alive
+
+
+def as_text(book: Book, item) -> dict:
+    def side(levels):
+        return [[item.price_text(price), item.quantity_text(lots)] for price, lots in levels]
+
+    bids, asks = book.bids(), book.asks()
+    return {"bids": side(bids[:10]), "asks": side(asks[:10]), "n_bids": len(bids), "n_asks": len(asks)}
+
+
+@pytest.mark.parametrize(("name", "venue"), [(COINBASE, "coinbase"), (SPOT, "binance")])
+async def test_our_sessions_build_the_expected_books_from_a_served_recording(test_data, name, venue):
+    expected = json.loads((test_data / "ws" / "expected_books.json").read_text())[name]["final"]
+    feeds, books, alive = await run_once(test_data / "ws" / name, venue)
+    for item in feeds.instruments:
+        wanted = expected.get(item.wire) or expected[name]
+        assert as_text(books[item.wire], item) == {key: wanted[key] for key in ("bids", "asks", "n_bids", "n_asks")}
+        assert item.wire in alive
+    assert feeds.feeds[venue].stats.gaps == 0
+    assert feeds.sessions[venue].connects == 1
+
+
+async def test_every_symbol_of_a_recording_with_recorded_snapshots_comes_alive(test_data):
+    feeds, _, alive = await run_once(test_data / "ws" / FOUR, "binance")
+    stats = feeds.feeds["binance"].stats
+    assert alive == {"NKNUSDT", "BLZETH", "LRCBTC", "RUNEEUR"} - {wire for wire, one in stats.symbols.items() if not one.last_update_ns}
+    assert len(alive) >= 3 and stats.frames == 265
+    assert sum(one.checksums_failed for one in stats.symbols.values()) == 0
+
+
+async def test_a_strangers_client_hears_every_coinbase_frame_in_order_and_a_normal_close(test_data):
+    path = test_data / "ws" / COINBASE
+    async with await serve_recording(path, 0) as served:
+        subscribe = json.dumps({"type": "subscribe", "product_ids": ["BTC-USD"], "channel": "level2"})
+        heard, code = await hear_all(served.endpoint.ws_url, subscribe)
+    assert heard == recorded_frames(path)
+    assert code == 1000
+
+
+async def test_every_client_gets_a_play_of_its_own_from_the_start(test_data):
+    path = test_data / "ws" / FOUR
+    async with await serve_recording(path, 0) as served:
+        url = served.endpoint.ws_url + "/stream?streams=nknusdt@depth"
+        first, second = await asyncio.gather(hear_all(url), hear_all(url))
+        assert served.venue.plays == 2
+    assert first == second == (recorded_frames(path), 1000)
+
+
+async def test_a_raw_stream_is_sent_without_its_wrapper(test_data):
+    async with await serve_recording(test_data / "ws" / FOUR, 0) as served:
+        heard, _ = await hear_all(served.endpoint.ws_url + "/ws/nknusdt@depth")
+    assert all("stream" not in json.loads(frame) for frame in heard) and json.loads(heard[0])["e"] == "depthUpdate"
+
+
+async def test_a_subscription_on_an_open_stream_starts_the_play_and_is_answered(test_data):
+    async with await serve_recording(test_data / "ws" / FOUR, 0) as served:
+        heard, _ = await hear_all(served.endpoint.ws_url + "/stream", json.dumps({"method": "SUBSCRIBE", "params": ["a@trade"], "id": 7}))
+    assert json.loads(heard[0]) == {"result": None, "id": 7}
+    assert len(heard) == 266
+
+
+async def test_a_silent_client_hears_nothing_until_it_subscribes(test_data):
+    async with await serve_recording(test_data / "ws" / COINBASE, 0) as served, connect(served.endpoint.ws_url) as socket:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.4)
+        assert served.venue.plays == 0
+
+
+async def test_recorded_documents_are_served_and_missing_ones_made_from_the_numbers_seen(test_data):
+    async with await serve_recording(test_data / "ws" / SPOT, 0, venue="binance") as served, httpx.AsyncClient(base_url=served.endpoint.rest_url) as client:
+        snapshot = (await client.get("/api/v3/depth?symbol=BTCUSDT&limit=5000")).json()
+        assert snapshot["lastUpdateId"] == 50093239218
+        info = (await client.get("/api/v3/exchangeInfo")).json()
+        assert [symbol["symbol"] for symbol in info["symbols"]] == ["BTCUSDT"]
+        assert (await client.get("/api/v3/depth?symbol=ETHUSDT")).status_code == 400
+        assert (await client.get("/api/v3/nothing")).status_code == 404
+
+
+def small_capture(path, frames: int, every_ns: int) -> None:
+    with CaptureWriter(path, "COINBASE", {}, 10**18) as capture:
+        capture.send("ws", 10**18, '{"type":"subscribe","product_ids":["BTC-USD"],"channel":"heartbeats"}')
+        for number in range(frames):
+            frame = {"channel": "heartbeats", "timestamp": "2026-08-09T21:05:48Z", "sequence_num": number, "events": []}
+            capture.recv("ws", 10**18 + number * every_ns, json.dumps(frame))
+
+
+@pytest.mark.parametrize(("speed", "least", "most"), [(2.0, 0.45, 1.2), (0, 0.0, 0.4)])
+async def test_frames_come_at_their_recorded_pace_times_the_speed(tmp_path, speed, least, most):
+    small_capture(tmp_path / "slow", 11, 100_000_000)
+    async with await serve_recording(tmp_path / "slow", speed) as served:
+        began = asyncio.get_running_loop().time()
+        heard, _ = await hear_all(served.endpoint.ws_url, "{}")
+        took = asyncio.get_running_loop().time() - began
+    assert len(heard) == 11
+    assert least <= took <= most
+
+
+async def test_a_looping_recording_asks_the_client_to_come_again(tmp_path):
+    small_capture(tmp_path / "loop", 3, 1)
+    async with await serve_recording(tmp_path / "loop", 0, loop=True) as served:
+        first = await hear_all(served.endpoint.ws_url, "{}")
+        assert first[1] == 1012
+        assert await hear_all(served.endpoint.ws_url, "{}") == first
+
+
+async def test_a_client_that_does_not_read_holds_back_its_play_and_no_one_elses(tmp_path):
+    with CaptureWriter(tmp_path / "big", "COINBASE", {}, 10**18) as capture:
+        capture.send("ws", 10**18, '{"type":"subscribe","product_ids":["BTC-USD"],"channel":"heartbeats"}')
+        for number in range(400):
+            capture.recv("ws", 10**18, json.dumps({"channel": "heartbeats", "sequence_num": number, "pad": "x" * 50_000}))
+    async with await serve_recording(tmp_path / "big", 0) as served:
+        async with connect(served.endpoint.ws_url, max_size=None, max_queue=1) as lazy:
+            await lazy.send("{}")
+            heard, code = await hear_all(served.endpoint.ws_url, "{}")
+            assert (len(heard), code) == (400, 1000)
+            assert len([frame async for frame in lazy]) == 400  # it was waited for, not dropped
+        assert served.server.dropped == []
+
+
+@pytest.mark.parametrize("speed", [-1.0, float("inf"), float("nan")])
+def test_a_speed_that_is_no_speed_is_refused(tmp_path, speed):
+    with pytest.raises(BadConfig, match="speed of a served recording"):
+        RecordingVenue(tmp_path / "none", speed)
