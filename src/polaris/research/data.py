@@ -18,9 +18,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from polaris.domain.control import Started
 from polaris.domain.errors import BadConfig, BadData
 from polaris.domain.instrument import Instrument, InstrumentId, Instruments, Key, Product
 from polaris.domain.market import ASK, BAR, LAST, ROW, TRADE, Rows
+from polaris.log.read import EventBlock, blocks, instruments_of, rows_of
 from polaris.research.columns import Column, Table, decimals_of, integers, read, times
 
 Ints = npt.NDArray[np.int64]
@@ -91,6 +93,17 @@ def load(sources: Sequence[Source], base: Path = Path()) -> Data:
             rows = trade_rows(table, instrument, source)
         parts.append(rows)
     return Data(instruments, merge(parts), tuple(sorted(gaps, key=lambda gap: gap.start)))
+
+
+def load_log(directory: Path) -> Data:
+    """The rows a desk's log holds and the instruments it began with; their `seq` stays.
+
+    Raises BadLog where the log is damaged, BadData where no run ever started on it.
+    """
+    for block in blocks(directory):
+        if isinstance(block, EventBlock) and isinstance(block.event, Started):
+            return Data(instruments_of(block.event), rows_of(directory))
+    raise BadData(f"{directory}: no run started on this log, so its instruments are not known")
 
 
 def merge(parts: Sequence[Rows]) -> Rows:
