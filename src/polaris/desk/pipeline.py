@@ -58,6 +58,7 @@ class Desk:
         self._records: Records = np.empty(16 * RESERVE, RECORD)
         self._written = hashlib.blake2b(digest_size=16)
         self.last: Floats = np.zeros((len(instruments), max(1, len(bank.index))))  # the newest value of every column
+        self._newest = np.zeros(len(instruments), np.int64)
         self._unhashed: list[Records] = []  # hashed when somebody asks: not on the way of an order
 
     @property
@@ -77,7 +78,7 @@ class Desk:
         tops, depth, at = self.market.update(rows)
         columns = self.bank.update(tops, depth)
         if len(tops) and columns.shape[0] > 1:
-            keep_last(tops, columns, self.last)
+            keep_last(tops, columns, self._newest, self.last)
         if self.direct:
             forecasts = confidences = volatilities = NOTHING
             targets = columns[self._rows_of[0]] if self._rows_of else NOTHING
@@ -175,12 +176,15 @@ class Desk:
 
 
 @kernel
-def keep_last(tops, columns, last):  # type: ignore[no-untyped-def]
-    """Remember every column's newest value of each instrument that these boundaries hold."""
-    for k in range(max(0, tops.size - 64), tops.size):
-        instrument = tops[k]["instrument"]
-        for column in range(last.shape[1]):
-            last[instrument, column] = columns[column, k]
+def keep_last(tops, columns, newest, last):  # type: ignore[no-untyped-def]
+    """Remember every column's newest value of each instrument that these boundaries hold; newest int64[instruments] is scratch."""
+    newest[:] = -1
+    for k in range(tops.size):
+        newest[tops[k]["instrument"]] = k
+    for instrument in range(newest.size):
+        if newest[instrument] >= 0:
+            for column in range(last.shape[1]):
+                last[instrument, column] = columns[column, newest[instrument]]
 
 
 @kernel

@@ -1,0 +1,187 @@
+"""What the running desk looks like: one `Status` out of core, feeds, log and the view, made when somebody asks."""
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from polaris import __version__
+from polaris.app.compose import LoggedDesk
+from polaris.app.settings import Settings
+from polaris.app.status import (
+    NEVER,
+    AccountStatus,
+    Counts,
+    EnsembleStatus,
+    ForecastStatus,
+    Happening,
+    InstrumentStatus,
+    LogStatus,
+    Status,
+    VenueStatus,
+)
+from polaris.domain.instrument import Instrument
+from polaris.domain.market import BOOK_STATE_NAMES, Rows
+from polaris.domain.numbers import MONEY_DECIMALS, text
+from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, REFUSAL_NAMES, TRADING_NAMES, Records
+from polaris.venues.live import LiveFeeds
+from polaris.views.desk import DeskView
+
+HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere or not at all
+
+
+class Observer:
+    """Looks at a running desk. Costs nothing until asked, but for folding records into the view."""
+
+    def __init__(self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path) -> None:
+        self.settings, self.logged, self.feeds, self.directory = settings, logged, feeds, directory
+        self.view = DeskView(logged.desk.instruments)
+        self.started_ns = time.time_ns()
+
+    def hear(self, records: Records) -> None:
+        """Records that were just written."""
+        self.view.apply(records)
+
+    def looked(self, rows: Rows) -> None:
+        """Rows went through: how long since they reached us."""
+        if len(rows):
+            self.logged.latencies["tick_to_order"].record(time.time_ns() - int(rows["ts_recv"][-1]))
+
+    def status(self) -> Status:
+        """The whole desk now."""
+        desk = self.logged.desk
+        account = desk.account
+        now = time.time_ns()
+        halt = int(account["halt"])
+        return Status(
+            version=__version__,
+            mode=self.settings.mode,
+            trading=TRADING_NAMES[int(account["trading"])],
+            trading_reason=REFUSAL_NAMES[halt] if halt in (DAILY_LOSS, DRAWDOWN) else "",
+            market=self.settings.market.source,
+            pid=os.getpid(),
+            started_ns=self.started_ns,
+            now_ns=now,
+            venues=self._venues(now),
+            instruments=tuple(self._instrument(item, now) for item in desk.instruments),
+            ensemble=self._ensemble(),
+            account=self._account(),
+            latency=self.logged.latencies.snapshot(),
+            counts=self._counts(),
+            recent=self._recent(),
+            log=self._log(now),
+            state_digest="",
+            decisions_digest="",
+        )
+
+    def _venues(self, now: int) -> tuple[VenueStatus, ...]:
+        found = []
+        for name, session in self.feeds.sessions.items():
+            stats = self.feeds.feeds[name].stats
+            last = max((one.last_update_ns for one in stats.symbols.values()), default=0)
+            found.append(
+                VenueStatus(
+                    name=name,
+                    endpoint=self.feeds.endpoints[name].ws_url,
+                    connected=session.connected,
+                    age_ns=now - last if last else NEVER,
+                    frames=stats.frames,
+                    bytes=stats.bytes,
+                    reconnects=session.reconnects,
+                    bad_messages=stats.bad_messages,
+                    unknown_fields=stats.unknown_fields,
+                )
+            )
+        return tuple(found)
+
+    def _instrument(self, item: Instrument, now: int) -> InstrumentStatus:
+        desk = self.logged.desk
+        position = desk.positions[item.id]
+        stats = self.feeds.feeds[item.key.venue].stats.symbols[item.wire]
+        columns = desk.latest(item.id)
+        lots, cost, value = int(position["lots"]), int(position["cost"]), int(position["value"])
+        bids, asks = desk.market.counts[item.id].tolist()
+        age = now - int(position["ts"]) if position["ts"] else NEVER
+        forecasts = tuple(
+            ForecastStatus(
+                alpha=kernel.name,
+                bps=columns[f"{kernel.name}.forecast"] * 1e4,
+                confidence=columns[f"{kernel.name}.confidence"],
+                horizon_ns=kernel.horizon_ns,
+            )
+            for kernel in desk.bank.kernels
+            if f"{kernel.name}.forecast" in columns
+        )
+        return InstrumentStatus(
+            symbol=item.symbol,
+            venue=item.key.venue,
+            state=BOOK_STATE_NAMES[int(position["book"])] if position["ts"] else BOOK_STATE_NAMES[stats.state],
+            age_ns=age,
+            bid=item.price_text(int(position["bid"])) if position["bid"] else "",
+            ask=item.price_text(int(position["ask"])) if position["ask"] else "",
+            bid_levels=bids,
+            ask_levels=asks,
+            updates=stats.updates if hasattr(stats, "updates") else 0,
+            gaps=stats.gaps,
+            resyncs=stats.resyncs,
+            checksums_failed=stats.checksums_failed,
+            features={name: value for name, value in columns.items() if "." not in name and name not in HIDDEN},
+            forecasts=forecasts,
+            forecast_bps=columns.get("forecast", 0.0) * 1e4,
+            confidence=columns.get("confidence", 0.0),
+            position=item.quantity_text(lots),
+            target=item.quantity_text(int(position["target"])),
+            notional=_money(value),
+            average_price=f"{abs(cost) / abs(lots) / float(desk.terms[item.id]['money_per_tick_lot']) / 10**item.price_decimals:.{item.price_decimals}f}"
+            if lots
+            else "",
+            realised=_money(int(position["realised"])),
+            unrealised=_money(value - cost),
+        )
+
+    def _ensemble(self) -> EnsembleStatus:
+        desk = self.logged.desk
+        columns = desk.latest(0)
+        weights = {name.removeprefix("weight."): value for name, value in columns.items() if name.startswith("weight.")}
+        return EnsembleStatus(weights=weights, brier=columns.get("brier", 0.0), outcomes=int(columns.get("outcomes", 0)))
+
+    def _account(self) -> AccountStatus:
+        account = self.logged.desk.account
+        positions = self.logged.desk.positions
+        equity, peak = int(account["equity"]), int(account["peak"])
+        return AccountStatus(
+            cash=_money(int(account["cash"])),
+            equity=_money(equity),
+            realised=_money(int(account["realised"])),
+            unrealised=_money(int(positions["value"].sum() - positions["cost"].sum())),
+            fees=_money(int(account["fees"])),
+            day_profit=_money(equity - int(account["day_equity"])),
+            drawdown=(peak - equity) / peak if peak > 0 else 0.0,
+            max_drawdown=float(account["max_drawdown"]),
+            sharpe=self.view.sharpe(),
+            turnover=_money(int(account["turnover"])),
+            equity_curve=self.view.equity_curve(240),
+        )
+
+    def _counts(self) -> Counts:
+        account = self.logged.desk.account
+        return Counts(
+            rows=self.logged.rows,
+            decisions=int(account["decisions"]),
+            orders=int(account["submits"]),
+            fills=int(account["fills"]),
+            cancels=int(account["cancels"]),
+            working=int(account["active"]),
+            refusals=dict(self.view.refusals),
+        )
+
+    def _recent(self) -> tuple[Happening, ...]:
+        return ()
+
+    def _log(self, now: int) -> LogStatus:
+        writer = self.logged.writer
+        return LogStatus(directory=str(self.directory), seq=writer.next_seq - 1, resumed_from=self.logged.resumed_from)
+
+
+def _money(amount: int) -> str:
+    return text(amount, MONEY_DECIMALS, trim=True)
