@@ -18,6 +18,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -294,6 +295,8 @@ def expected(kind: Any, name: str) -> str:
         return f"a table, each value {expected(arguments[1], '')}"
     if origin in (typing.Union, types.UnionType):
         return " or ".join(expected(argument, name) for argument in arguments if argument is not type(None))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(repr(member.value) for member in kind)
     words = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false", Any: "any value"}
     return words.get(kind, getattr(kind, "__name__", str(kind)))
 

@@ -27,6 +27,7 @@ from polaris.app.configuration import (
 from polaris.app.secret import SecretReference
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.errors import BadConfig
+from polaris.log.write import LogSettings
 from polaris.venues.endpoint import PUBLIC
 
 FILE_NAME = "polaris.toml"
@@ -44,7 +45,7 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str = "builtin"  # "builtin" (a seeded market on this machine), "live" (public feeds), or "recording:FILE"
     seed: int = 7  # of the built-in market: the same seed gives the same prices
-    speed: float = 1.0  # of a recording, times real time; 0 plays as fast as the desk keeps up
+    speed: float = 1.0  # of the built-in market or a recording, times real time; 0 plays a recording as fast as the desk keeps up
 
     def __post_init__(self) -> None:
         if self.source not in ("builtin", "live") and not (self.source.startswith("recording:") and len(self.source) > len("recording:")):
@@ -123,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sizing: SizingSettings = SizingSettings()
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    log: LogSettings = LogSettings()
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
     logging: LoggingSettings = LoggingSettings()

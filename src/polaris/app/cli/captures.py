@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import Config, Json, note, output, print_json, progress, say, verb, waiting
-from polaris.app.configuration import duration_ns
-from polaris.app.settings import Settings, load
+from polaris.app.cli.console import Config, Json, load_settings, note, output, print_json, progress, say, verb, waiting
 from polaris.domain.errors import BadConfig
 
 if TYPE_CHECKING:
+    from polaris.app.settings import Settings
     from polaris.venues.record import Recorded
 
 
@@ -80,7 +79,9 @@ def record(
     Example:
       polaris record btc.jsonl.zst --venue binance --symbol BTCUSDT --for "10 min"
     """
-    settings = load(config, flags={"market.source": market}).settings
+    from polaris.app.configuration import duration_ns
+
+    settings = load_settings(config, market__source=market)
     if settings.market.recording:
         raise BadConfig("a recording of a recording is a copy; --market is live or builtin")
     enabled = settings.venues.enabled()
@@ -101,7 +102,7 @@ def record(
     return None
 
 
-async def _record(settings: Settings, wishes: dict[str, tuple[str, ...]], out: Path, seconds: float, as_json: bool) -> "list[Recorded]":
+async def _record(settings: "Settings", wishes: dict[str, tuple[str, ...]], out: Path, seconds: float, as_json: bool) -> "list[Recorded]":
     from polaris.venues.endpoint import VenueEndpoint
     from polaris.venues.record import record as record_frames
 
@@ -180,7 +181,7 @@ def _show_captures(result: dict[str, Any]) -> None:
     for file in result["files"]:
         events = ", ".join(f"{count:,} {kind}" for kind, count in file["events"].items())
         console.print(f"[bold]{Path(file['file']).name}[/] · {file['venue']} · {file['frames']:,} frames ({file['frames_per_cpu_second']:,.0f} a CPU second)")
-        console.print(f"  {events}")
+        console.print(f"  {events}", soft_wrap=True)
         checks = file["checksums"]
         alarm = "yellow" if file["gaps"] or checks["failed"] else "bright_black"
         console.print(f"  {file['gaps']} gaps, {file['resyncs']} resyncs, checksums {checks['ok']} ok and {checks['failed']} failed", style=alarm)

@@ -8,11 +8,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import typer
 
 from polaris.domain.errors import BadConfig, PolarisError, Unavailable
+
+if TYPE_CHECKING:
+    from polaris.app.settings import Settings
 
 OK: Final = 0
 FAILED: Final = 1
@@ -59,6 +62,13 @@ def verb(function: Callable[Given, Result]) -> Callable[Given, Result]:
             raise typer.Exit(OK) from None
 
     return guarded
+
+
+def load_settings(config: Path | None, **flags: Any) -> "Settings":
+    """The settings in force; flags are dotted keys with __ for the dot, None where not given."""
+    from polaris.app.settings import load
+
+    return load(config, flags={key.replace("__", "."): value for key, value in flags.items()}).settings
 
 
 def code_of(error: PolarisError) -> int:

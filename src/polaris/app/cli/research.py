@@ -1,15 +1,21 @@
 """The verbs of proof and speed: backtest, parity, bench."""
 
 import importlib.util
+import math
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, verb
 from polaris.domain.errors import BadConfig
+
+if TYPE_CHECKING:
+    from polaris.domain.instrument import Instruments
+    from polaris.domain.market import Rows
 
 BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
 
@@ -24,6 +30,8 @@ def add_to(app: typer.Typer) -> None:
 @verb
 def backtest(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file: data, strategy, desk settings.")],
+    capture: Annotated[Path | None, typer.Option(metavar="FILE", help="Run over this capture instead of the data it names.")] = None,
+    venue: Annotated[str | None, typer.Option(help="Venue of a capture without a header.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report page here; it opens offline.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write fills and equity here as Parquet.")] = None,
     as_json: Json = False,
@@ -31,23 +39,41 @@ def backtest(
     """Run the desk over bars, trades, captures or a log, and sum up what it earned.
 
     \b
-    Example:
+    Examples:
       polaris backtest momentum.toml --html report.html
+      polaris backtest pipeline.toml --capture coinbase.jsonl.gz --json
     """
-    if not config.is_file():
-        raise BadConfig(f"there is no configuration {config}")
+    for path in (config, *([capture] if capture else [])):
+        if not path.is_file():
+            raise BadConfig(f"there is no {path}")
+    import msgspec
+
     from polaris.research.backtest import run
 
     with progress("backtest", quiet=as_json) as advance:
-        result = run(config, html=html, out=out, progress=advance)
-    summary = result.summary()
+        result = run(config, rows=_rows_of(capture, venue) if capture else None, progress=advance)
+    written = result.to_parquet(out) if out else []
+    if html:
+        result.report(html)
+        written.append(html)
+    summary = msgspec.structs.asdict(result.summary())
     if as_json:
-        return print_json(summary)
-    _show_summary(config.stem, summary)
-    for title, path in (("report", html), ("Parquet", out)):
-        if path is not None:
-            say(f"{title}: {path}")
+        return print_json({**summary, "written": written})
+    _show_summary(result.name, summary)
+    for path in written:
+        say(f"written: {path}")
     return None
+
+
+def _rows_of(capture: Path, venue: str | None) -> "tuple[Instruments, Rows]":
+    """A capture as the desk would have heard it, numbered in order."""
+    import numpy as np
+
+    from polaris.venues.replay import rows_of_capture
+
+    instruments, rows = rows_of_capture(capture, venue)
+    rows["seq"] = np.arange(len(rows))
+    return instruments, rows
 
 
 @verb
@@ -163,6 +189,9 @@ def _number(text: str) -> Any:
     return text
 
 
+FRACTIONS = frozenset({"total_return", "annual_return", "max_drawdown", "exposure", "hit_rate", "maker_share", "probabilistic_sharpe"})
+
+
 def _show_summary(title: str, summary: dict[str, Any]) -> None:
     from rich.table import Table
 
@@ -170,6 +199,22 @@ def _show_summary(title: str, summary: dict[str, Any]) -> None:
     table.add_column(style="bright_black")
     table.add_column(justify="right")
     for name, value in summary.items():
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.4f}" if isinstance(value, float) else str(value)
-        table.add_row(name.replace("_", " "), shown)
+        table.add_row(name.replace("_", " "), _figure(name, value))
     output().print(table)
+
+
+def _figure(name: str, value: Any) -> str:
+    """One figure as people read it; "-" where it has no meaning."""
+    match value:
+        case float() if math.isnan(value):
+            return "-"
+        case int() if name in ("start", "end"):
+            return datetime.fromtimestamp(value // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        case float() if name in FRACTIONS:
+            return f"{value:.2%}"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.2f}"
+        case _:
+            return str(value)

@@ -12,12 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, NOT_THERE, Config, DataDir, Json, fail, note, output, print_json, say, verb, waiting, warm_first
-from polaris.app.settings import Settings, load, refuse_live
+from polaris.app.cli.console import (
+    FAILED,
+    NOT_THERE,
+    Config,
+    DataDir,
+    Json,
+    fail,
+    load_settings,
+    note,
+    output,
+    print_json,
+    say,
+    verb,
+    waiting,
+    warm_first,
+)
 from polaris.domain.errors import BadConfig, Unavailable
 
 if TYPE_CHECKING:
     from polaris.app.process import Running
+    from polaris.app.settings import Settings
     from polaris.app.status import Status
 
 
@@ -53,9 +68,10 @@ def start(
       polaris start --market recording:coinbase.jsonl.zst --speed 10
     """
     from polaris.app.configuration import duration_ns
+    from polaris.app.settings import refuse_live
 
-    flags = {"market.source": _recording_path(market), "mode": mode, "market.speed": speed, "market.seed": seed, "server.port": port, "data.dir": data}
-    settings = load(config, flags=flags).settings
+    flags = {"market__source": _recording_path(market), "mode": mode, "market__speed": speed, "market__seed": seed, "server__port": port, "data__dir": data}
+    settings = load_settings(config, **flags)
     refuse_live(settings)
     if settings.market.recording and not settings.market.recording.is_file():
         raise BadConfig(f"market.source: there is no recording {settings.market.recording}")
@@ -91,7 +107,7 @@ def stop(
     """
     from polaris.app import process
 
-    settings = load(config, flags={"data.dir": data}).settings
+    settings = load_settings(config, data__dir=data)
     desk = process.running(settings.data_dir)
     if desk is None:
         if not if_running:
@@ -122,7 +138,7 @@ def status(
     from polaris.app import process
     from polaris.app import watch as view
 
-    settings = load(config, flags={"data.dir": data}).settings
+    settings = load_settings(config, data__dir=data)
     desk = process.running(settings.data_dir)
     if desk is None:
         fail(_none_runs(settings), NOT_THERE)
@@ -162,7 +178,7 @@ def logs(
     """
     from polaris.app import process
 
-    path = load(config, flags={"data.dir": data}).settings.data_dir / process.LOG_FILE
+    path = load_settings(config, data__dir=data).data_dir / process.LOG_FILE
     if not path.exists():
         fail(f"there is no {path}: no desk ran in the background on this data folder; start one with: polaris start --detach", NOT_THERE)
     text = process.last_lines(path, lines)
@@ -176,7 +192,7 @@ def logs(
     return None
 
 
-def _start_behind(settings: Settings, arguments: list[str], as_json: bool) -> None:
+def _start_behind(settings: "Settings", arguments: list[str], as_json: bool) -> None:
     from polaris.app import process
 
     with waiting("starting the desk", quiet=as_json) as tick:
@@ -189,7 +205,7 @@ def _start_behind(settings: Settings, arguments: list[str], as_json: bool) -> No
         say(f"  look: polaris status --watch   stop: polaris stop   metrics: {url}/metrics")
 
 
-def _start_with_view(settings: Settings, arguments: list[str]) -> None:
+def _start_with_view(settings: "Settings", arguments: list[str]) -> None:
     """The desk in a process of its own, this one draws: see polaris.app.watch."""
     from polaris.app import process, watch
     from polaris.app.screen import line
@@ -225,7 +241,7 @@ def _start_with_view(settings: Settings, arguments: list[str]) -> None:
     return None
 
 
-def _run_here(settings: Settings, seconds: float | None, parent: int, as_json: bool) -> None:
+def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json: bool) -> None:
     """The desk in this very process, until SIGTERM, Ctrl-C, or `seconds` have passed."""
     from polaris.app import logging, process, watch
 
@@ -296,11 +312,11 @@ def _recording_path(market: str | None) -> str | None:
 
 
 def _arguments(flags: dict[str, Any]) -> list[str]:
-    names = {"market.source": "--market", "mode": "--mode", "market.speed": "--speed", "market.seed": "--seed", "server.port": "--port", "data.dir": "--data"}
-    return [text for key, value in flags.items() if value is not None for text in (names[key], str(value))]
+    names = {"market__source": "--market", "data__dir": "--data"}
+    return [text for key, value in flags.items() if value is not None for text in (names.get(key, f"--{key.rpartition('__')[2]}"), str(value))]
 
 
-def _none_runs(settings: Settings) -> str:
+def _none_runs(settings: "Settings") -> str:
     return f"no desk runs on {settings.data_dir}; start one with: polaris start"
 
 

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, Config, DataDir, Json, output, print_json, progress, say, verb
-from polaris.app.settings import Settings, example, load
+from polaris.app.cli.console import FAILED, Config, DataDir, Json, load_settings, output, print_json, progress, say, verb
 
 config_app = typer.Typer(no_args_is_help=True, help="Show, check or print settings.")
 
@@ -36,7 +35,7 @@ def doctor(
     """
     from polaris.app.doctor import FAIL, examine
 
-    settings = load(config, flags={"data.dir": data}).settings
+    settings = load_settings(config, data__dir=data)
     findings = examine(settings, offline=offline)
     if as_json:
         print_json({"ok": all(finding.level != FAIL for finding in findings), "checks": findings})
@@ -70,6 +69,7 @@ def config_show(
       POLARIS_RISK__MAX_DAILY_LOSS=250 polaris config show --origin
     """
     from polaris.app.configuration import leaf_fields, toml_value, value_at
+    from polaris.app.settings import Settings, load
 
     loaded = load(config)
     shown = {path: toml_value(value_at(loaded.settings, path), path[-1]) for path, _ in leaf_fields(Settings)}
@@ -99,7 +99,7 @@ def config_check(config: Config = None, as_json: Json = False) -> None:
     Example:
       polaris config check --config polaris.toml
     """
-    from polaris.app.settings import refuse_live
+    from polaris.app.settings import load, refuse_live
 
     loaded = load(config)
     refuse_live(loaded.settings)
@@ -121,6 +121,8 @@ def config_example(
     Example:
       polaris config example --out polaris.toml
     """
+    from polaris.app.settings import example
+
     if out is not None:
         out.write_text(example(), "utf-8")
         return print_json({"written": str(out)}) if as_json else say(f"written: {out}")
