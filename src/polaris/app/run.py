@@ -9,7 +9,6 @@ This is the only place where the core meets a clock: once a second the time beco
 
 import asyncio
 import contextlib
-import os
 import queue
 import shutil
 import signal
@@ -30,7 +29,7 @@ from polaris.app.status import Status
 from polaris.domain.errors import PolarisError
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import TIMER, RowBuffer, Rows
-from polaris.domain.orders import Records
+from polaris.domain.orders import Records, joined
 from polaris.store.projection import Projection
 from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.session import SessionSettings
@@ -96,7 +95,7 @@ class Running:
         session = SessionSettings(ends_on_normal_close=source.ends)
         self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session)
         self.observer = Observer(settings, desk, self.feeds, directory)
-        self.store = StoreThread(settings.store_url, directory)
+        self.store = StoreThread(settings.store_url, directory, desk.desk.instruments)
         desk.on_records += [self.observer.hear, self.store.hear]
         self._closed = False
 
@@ -152,13 +151,12 @@ class Running:
 class StoreThread:
     """Keeps the store equal to the log, from a thread of its own: SQL takes milliseconds, a frame has none.
 
-    It reads the log on when told that there is more, so what a crash left out is filled in at the next start.
+    What a crash left out is read from the log at the start; from then on records come straight from the desk.
     """
 
-    def __init__(self, url: str, directory: Path) -> None:
-        self.url, self.directory = url, directory
-        self._wake: queue.Queue[bool] = queue.Queue()
-        self._dirty = threading.Event()
+    def __init__(self, url: str, directory: Path, instruments: Instruments) -> None:
+        self.url, self.directory, self.instruments = url, directory, instruments
+        self._fresh: queue.SimpleQueue[Records | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self.error = ""
 
@@ -167,18 +165,17 @@ class StoreThread:
         self._thread.start()
 
     def hear(self, records: Records) -> None:
-        """There is more in the log."""
-        self._dirty.set()
+        """Records that are in the log now."""
+        if not self.error:
+            self._fresh.put(records)
 
     def close(self) -> None:
         """Write what is left and end; at most ten seconds."""
         if self._thread.is_alive():
-            self._dirty.set()
-            self._wake.put(False)
+            self._fresh.put(None)
             self._thread.join(10.0)
 
     def _run(self) -> None:
-        os.nice(5)
         try:
             projection = Projection(self.url)
         except PolarisError as error:
@@ -186,16 +183,25 @@ class StoreThread:
             log.error("store unavailable", said=self.error)
             return
         try:
-            going = True
-            self._dirty.set()
-            while going:
-                with contextlib.suppress(queue.Empty):
-                    going = self._wake.get(timeout=STORE_S)
-                if self._dirty.is_set():
-                    self._dirty.clear()
-                    projection.catch_up(self.directory)
+            projection.catch_up(self.directory)
+            while self._drain(projection):
+                time.sleep(STORE_S)
+            projection.catch_up(self.directory)
         except PolarisError as error:
             self.error = str(error)
             log.error("store stopped", said=self.error)
         finally:
             projection.close()
+
+    def _drain(self, projection: Projection) -> bool:
+        """Apply what came; False when the desk is done."""
+        waiting: list[Records] = []
+        going = True
+        with contextlib.suppress(queue.Empty):
+            while (records := self._fresh.get_nowait()) is not None:
+                waiting.append(records)
+            going = False
+        if waiting:
+            together = joined(waiting)
+            projection.apply(int(together["seq"][-1]), together, self.instruments)
+        return going

@@ -25,6 +25,10 @@ from polaris.app.configuration import (
     toml_value,
 )
 from polaris.app.secret import SecretReference
+from polaris.desk.alpha import AlphaSettings
+from polaris.desk.bank import BankSettings
+from polaris.desk.ensemble import EnsembleSettings
+from polaris.desk.features import FeatureSettings
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.errors import BadConfig
 from polaris.log.write import LogSettings
@@ -109,7 +113,7 @@ class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Log lines for people; the event log is the record."""
 
     format: Literal["auto", "console", "json"] = "auto"  # auto: console on a terminal, else json
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = "info"  # quieter lines are not written
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,10 +121,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Literal["observe", "paper", "live"] = "paper"  # observe sends no orders; paper simulates fills; live is refused for now
     equity: float = 100_000.0  # dollars the paper account starts with
-    horizon_ns: int = DeskSettings().horizon_ns  # how far ahead the ensemble's forecast looks
+    entry_points: bool = True  # take in the features and alphas that installed packages register
     data: DataSettings = DataSettings()
     market: MarketSettings = MarketSettings()
     venues: VenuesSettings = VenuesSettings()
+    features: FeatureSettings = FeatureSettings()
+    alphas: AlphaSettings = AlphaSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
     sizing: SizingSettings = SizingSettings()
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
@@ -143,12 +150,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where the store is, with the default filled in."""
         return self.store.url or f"sqlite:///{self.data_dir / 'polaris.db'}"
 
+    def bank(self) -> BankSettings:
+        """What the core measures, forecasts and blends with."""
+        return BankSettings(features=self.features, alphas=self.alphas, ensemble=self.ensemble, entry_points=self.entry_points)
+
     def desk(self) -> DeskSettings:
-        """What the core needs of it."""
+        """What the core wants and may do."""
         return DeskSettings(
             mode=self.mode,
             equity=self.equity,
-            horizon_ns=self.horizon_ns,
+            horizon_ns=self.ensemble.horizon_ns,
             sizing=self.sizing,
             risk=self.risk,
             execution=self.execution,

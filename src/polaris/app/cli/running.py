@@ -54,6 +54,7 @@ def start(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave the desk running in the background.")] = False,
     screen: Annotated[bool, typer.Option("--screen/--no-screen", help="The live view, where standard output is a terminal.")] = True,
     run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help='Stop by itself after this long, such as "30 s".')] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin a new log; the old one is kept beside it.")] = False,
     as_json: Json = False,
     parent: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
@@ -81,13 +82,13 @@ def start(
         raise BadConfig(f"--for: {cause}") from cause
 
     warm_first(quiet=as_json)
-    same_again = ["start", "--no-screen", *_arguments(flags), *(["--config", str(config)] if config else []), *(["--for", run_for] if run_for else [])]
+    same_again = ["start", "--no-screen", *_arguments(flags), *(["--config", str(config)] if config else []), *(["--for", run_for] if run_for else []), *(["--fresh"] if fresh else [])]
     if detach:
         _start_behind(settings, same_again, as_json)
     elif screen and not as_json and sys.stdout.isatty():
         _start_with_view(settings, [*same_again, "--parent", str(os.getpid())])
     else:
-        _run_here(settings, seconds, parent, as_json)
+        _run_here(settings, seconds, parent, as_json, fresh)
 
 
 @verb
@@ -241,7 +242,7 @@ def _start_with_view(settings: "Settings", arguments: list[str]) -> None:
     return None
 
 
-def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json: bool) -> None:
+def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json: bool, fresh: bool) -> None:
     """The desk in this very process, until SIGTERM, Ctrl-C, or `seconds` have passed."""
     from polaris.app import logging, process, watch
 
@@ -260,7 +261,7 @@ def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json:
             ask = _asker(settings.data_dir)
             threading.Thread(target=watch.lines, args=(ask, lambda: not ended.is_set(), note if as_json else say), daemon=True).start()
         try:
-            last = _run(run_desk(settings, listening=tell))
+            last = _run(run_desk(settings, tell, fresh=fresh))
         finally:
             ended.set()
     if as_json and last is not None:
