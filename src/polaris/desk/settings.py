@@ -33,26 +33,26 @@ class RiskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_order_notional: float = 5_000.0  # dollars
     max_order_quantity: float = 1e9  # base units
     price_band: float = 0.02  # fraction from the mid
-    max_orders_per_second: float = 50.0
-    order_burst: int = 100
+    max_orders_per_second: float = 50.0  # over all instruments, refilled evenly
+    order_burst: int = 100  # orders that may go at once
     max_open_orders: int = 64  # 1..256
     max_daily_loss: float = 500.0  # dollars since midnight UTC
     max_drawdown: float = 0.05  # fraction of the highest equity
-    max_data_age_ns: int = 10 * SECOND
+    max_data_age_ns: int = 10 * SECOND  # older books take no order
     duplicate_window_ns: int = 50_000_000  # the same order again within this time is refused
     refusal_pause_ns: int = SECOND  # after a refusal the planner leaves that instrument alone for this long
-    allow_short: bool = True
+    allow_short: bool = True  # whether a position may be below 0
 
 
 class ExecutionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How orders are worked, and how the simulated venue fills them."""
 
-    order_type: Literal["post-only", "limit", "ioc", "market"] = "post-only"
+    order_type: Literal["post-only", "limit", "ioc", "market"] = "post-only"  # how a target is worked
     fill_model: Literal["mid", "touch", "queue", "venue"] = "queue"  # venue: fills come as reports from a real one
     latency_ns: int = 2_000_000  # from the decision to the venue's matching engine
     repeg_ns: int = 250_000_000  # a resting order follows the touch at most this often
     maker_fee: float = 0.0  # fraction of notional
-    taker_fee: float = 0.0002
+    taker_fee: float = 0.0002  # fraction of notional
     fees: dict[str, tuple[float, float]] = {}  # by venue: [maker, taker]; overrides the two above
     equity_sample_ns: int = SECOND  # how often the equity curve is sampled
 

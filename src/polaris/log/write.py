@@ -48,8 +48,8 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How a log is kept on disk."""
 
     segment_bytes: int = 256 * 2**20  # a new segment begins before a row or event that would pass this
-    sync: Sync = Sync.INTERVAL
-    sync_interval_ns: int = 1_000_000_000
+    sync: Sync = Sync.INTERVAL  # when the disk must have it
+    sync_interval_ns: int = 1_000_000_000  # of the log's clock, for "interval"
 
 
 class LogWriter:

@@ -32,7 +32,7 @@ MEMORY = np.dtype(
 class FlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What flow momentum learns from."""
 
-    horizon_ns: int = 5_000_000_000
+    horizon_ns: int = 5_000_000_000  # how far ahead the forecast looks
     half_life_ns: int = 1_800_000_000_000  # how long an outcome is remembered
     warmup: float = 20.0  # outcomes, each counted by its share
     signal: str = "ofi"  # the column to learn from: ofi or ofi_multi

@@ -25,7 +25,7 @@ from polaris.domain.market import BAR
 class MomentumSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which averages, over what."""
 
-    horizon_ns: int = 5_000_000_000
+    horizon_ns: int = 5_000_000_000  # how far ahead the forecast looks
     fast: int = 3  # samples
     slow: int = 6  # samples, at most 4096
     sample_ns: int = 1_000_000_000  # 0 samples at every boundary

@@ -24,7 +24,7 @@ MEAN_MOVE = 0.7978845608028654  # sqrt(2 / pi): the mean size of a standard norm
 class PressureSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the lean of the book is read."""
 
-    horizon_ns: int = 5_000_000_000
+    horizon_ns: int = 5_000_000_000  # how far ahead the forecast looks
     near: float = 0.8  # weight of imbalance_1
     middle: float = 0.4  # of imbalance_5
     far: float = 0.4  # of imbalance_10

@@ -43,7 +43,7 @@ MEMORY = np.dtype(
 class ReversionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How reversion is fitted."""
 
-    horizon_ns: int = 5_000_000_000
+    horizon_ns: int = 5_000_000_000  # how far ahead the forecast looks
     sample_ns: int = 1_000_000_000  # 0 samples at every boundary
     half_life: int = 600  # samples: how long the fit remembers
     warmup: int = 100  # samples

@@ -41,7 +41,7 @@ MEMORY = np.dtype(
 class OrderFlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long order flow is remembered."""
 
-    half_life_ns: int = 5_000_000_000
+    half_life_ns: int = 5_000_000_000  # after this long a change counts half
 
     def __post_init__(self) -> None:
         require_positive("order_flow.half_life_ns", self.half_life_ns)

@@ -21,8 +21,8 @@ class ReturnSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Over what the returns are taken."""
 
     events: int = 20  # boundaries of the instrument, 1..4096
-    short_ns: int = 1_000_000_000
-    long_ns: int = 10_000_000_000
+    short_ns: int = 1_000_000_000  # the shorter of the two times a return is taken over
+    long_ns: int = 10_000_000_000  # the longer
 
     def __post_init__(self) -> None:
         if not 1 <= self.events <= 4096:

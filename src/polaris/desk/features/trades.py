@@ -32,7 +32,7 @@ MEMORY = np.dtype(
 class TradeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long trades are remembered."""
 
-    half_life_ns: int = 30_000_000_000
+    half_life_ns: int = 30_000_000_000  # after this long a trade counts half
 
     def __post_init__(self) -> None:
         require_positive("trades.half_life_ns", self.half_life_ns)

@@ -33,7 +33,7 @@ MEMORY = np.dtype(
 class VolatilitySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How volatility is measured."""
 
-    half_life_ns: int = 60_000_000_000
+    half_life_ns: int = 60_000_000_000  # after this long a move counts half
     sample_ns: int = 100_000_000  # 0 samples at every boundary
     warmup: int = 20  # samples
     floor: float = 1e-6  # fraction per square-root second: about half a percent a year
