@@ -48,10 +48,12 @@ def replay(
     if any(path.is_dir() for path in paths):
         if len(paths) != 1:
             raise BadConfig("a log is replayed alone: give one folder, or capture files")
+        import msgspec
+
         from polaris.app.inspect import replay_log
 
         found = replay_log(paths[0], to_seq=to, order=order)
-        return print_json(found) if as_json else _show(found)
+        return print_json(found) if as_json else _show(msgspec.to_builtins(found))
     if to is not None or order is not None:
         raise BadConfig(f"--to and --order look into a desk's log, and {paths[0]} is a capture file; give the log's folder")
     from polaris.venues.replay import replay_captures

@@ -168,6 +168,17 @@ def waiting(title: str, *, quiet: bool = False) -> Iterator[Callable[[float], No
         yield lambda seconds: spinner.update(f"{title} {seconds:.0f} s")
 
 
+@contextmanager
+def stages(title: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A spinner that names what is being done; yields what to call with each name."""
+    console = errors()
+    if quiet or not console.is_terminal:
+        yield lambda stage: None
+        return
+    with console.status(title) as spinner:
+        yield lambda stage: spinner.update(f"{title}: {stage}")
+
+
 def warm_first(*, quiet: bool = False) -> None:
     """Compile the kernels with a progress line where that was not done for exactly these sources."""
     from polaris.app.warm import is_warm, warm_kernels

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, verb
+from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, stages, verb
 from polaris.domain.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def parity(
         raise BadConfig(f"there is no recording {recording}")
     from polaris.app.parity import certify
 
-    options = {"venue": venue} if venue else {}
-    certificate: dict[str, Any] = certify(recording, **options)
+    with stages("parity", quiet=as_json) as tell:
+        certificate = certify(recording, venue=venue or "", progress=tell)
     if as_json:
         print_json(certificate)
     else:
