@@ -1,0 +1,260 @@
+"""bench_pipeline: events, bars and parameters a second through the whole desk, beside its peers and its bound.
+
+CPU time, the median of three, one core. The work is `work.py`'s, the very one each peer is given; a run whose orders or
+fills are not the peers' is an error, not a figure.
+
+    python benchmarks/bench_pipeline.py [--json] [--no-peers]
+"""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import bound  # noqa: E402
+from polaris.desk.alpha.crossover import crossover  # noqa: E402
+from polaris.desk.bank import default_bank  # noqa: E402
+from polaris.desk.columns import Bank  # noqa: E402
+from polaris.desk.pipeline import Desk  # noqa: E402
+from polaris.desk.settings import DeskSettings, RiskSettings  # noqa: E402
+from polaris.desk.strategy import Strategy, Trader  # noqa: E402
+from polaris.domain.market import TRADE  # noqa: E402
+from polaris.domain.orders import MARKET  # noqa: E402
+from polaris.research.backtest import PORTION  # noqa: E402
+from polaris.research.sweep import CROSSOVER, sweep  # noqa: E402
+from rows import bar_rows, book_rows, instruments, settings, tick_rows  # noqa: E402
+from work import FEE, LATENCY, PAIRS, Cross, bars  # noqa: E402
+
+LOTS = 100
+PPM = round(FEE * 1e6)
+PEERS = HERE.parent / ".venv-peers"
+SCRIPTS = {"hftbacktest": "ticks_hftbacktest.py", "nautilus": "ticks_nautilus.py", "vectorbt": "bars_vectorbt.py"}
+# figure: (unit, target, the peer's work it stands beside)
+FIGURES = {
+    "compiled_events_per_second": ("events/s", 50e6, "ticks compiled 10/20"),
+    "pipeline_events_per_second": ("events/s", 5e6, ""),
+    "python_events_per_second": ("events/s", 1e6, "ticks python 500/1000"),
+    "python_events_per_second_many_orders": ("events/s", 1e6, "ticks python 10/20"),
+    "microseconds_per_order": ("us", 5.0, ""),
+    "bars_per_second": ("bars/s", 100e6, "bars 10/50"),
+    "sweep_combinations_per_second": ("/s", 3_000.0, "sweep"),
+    "sweep_peak_mb": ("MB", 200.0, ""),
+    "import_seconds": ("s", 0.3, ""),
+}
+LESS_IS_BETTER = ("microseconds_per_order", "sweep_peak_mb", "import_seconds")
+
+
+class Average(Strategy):
+    """The crossover in plain Python, as a user writes it. With sends=False it only watches."""
+
+    def __init__(self, fast: int, slow: int, sends: bool = True) -> None:
+        self.push = Cross(fast, slow).push
+        self.sends = sends
+        self.long = False
+
+    def on_row(self, row: Any, desk: Trader) -> None:
+        if row.kind != TRADE:
+            return
+        signal = self.push(row.price)
+        if signal and self.sends:
+            if signal > 0 and not self.long:
+                desk.buy(0, LOTS, MARKET)
+                self.long = True
+            elif signal < 0 and self.long:
+                desk.sell(0, LOTS, MARKET)
+                self.long = False
+
+
+def main(json: bool = False, peers: bool = True) -> dict[str, Any]:
+    """Measure everything and print it: a table, or with json=True one JSON object. Returns that object."""
+    found = ours() | fresh("sweep") | {"import_seconds": import_seconds()}
+    beside = peer_figures() if peers else []
+    result = {name: found[name] for name in FIGURES}
+    result |= {"bound": found["bound"], "checked": found["checked"], "peers": beside, "python": platform.python_version(), "processor": processor()}
+    show_json(result) if json else show_table(result)
+    return result
+
+
+def ours() -> dict[str, Any]:
+    """Every figure that is measured in this process."""
+    found: dict[str, Any] = {"bound": {}, "checked": {}}
+    checked = found["checked"]
+
+    rows = tick_rows()
+    strategy_desk(10, 20).advance(rows[:4096])
+    desk, seconds = median(lambda: strategy_desk(10, 20), lambda desk: feed(desk.advance, rows))
+    checked["orders 10/20"] = agree("orders 10/20 on ticks", int(desk.account["submits"]), 60_016)
+    found["compiled_events_per_second"] = len(rows) / seconds
+    calm = strategy_desk(500, 1000)
+    feed(calm.advance, rows)
+    checked["orders 500/1000"] = agree("orders 500/1000 on ticks", int(calm.account["submits"]), 1_093)
+    bound.ticks(rows[:4096], 10, 20, LOTS, LATENCY, PPM)
+    (orders, _), seconds = median(lambda: None, lambda _: bound.ticks(rows, 10, 20, LOTS, LATENCY, PPM))
+    agree("orders 10/20 of the bound", orders, 60_016)
+    found["bound"]["compiled_events_per_second"] = len(rows) / seconds
+
+    python_desk(500, 1000).run(rows[:4096])
+    trader, seconds = median(lambda: python_desk(500, 1000), lambda trader: feed(trader.run, rows))
+    agree("orders 500/1000 in Python", int(trader.desk.account["submits"]), 1_093)
+    found["python_events_per_second"] = len(rows) / seconds
+
+    few = tick_rows(100_000)
+    trader, busy = median(lambda: python_desk(10, 20), lambda trader: feed(trader.run, few))
+    checked["orders 10/20, 100k"] = orders = agree("orders 10/20 on 100k ticks", int(trader.desk.account["submits"]), 6_005)
+    _, idle = median(lambda: python_desk(10, 20, sends=False), lambda trader: feed(trader.run, few))
+    found["python_events_per_second_many_orders"] = len(few) / busy
+    found["microseconds_per_order"] = (busy - idle) / orders * 1e6
+
+    rows = bar_rows()
+    desk, seconds = median(lambda: strategy_desk(10, 50, equity_sample_s=86_400), lambda desk: feed(desk.advance, rows))
+    checked["fills 10/50 on bars"] = agree("fills 10/50 on bars", int(desk.account["fills"]), 27_520)
+    found["bars_per_second"] = len(rows) / seconds
+    bound.bars(rows[:4096], 10, 50, LOTS, PPM)
+    (fills, _), seconds = median(lambda: None, lambda _: bound.bars(rows, 10, 50, LOTS, PPM))
+    agree("fills 10/50 of the bound", fills, 27_520)
+    found["bound"]["bars_per_second"] = len(rows) / seconds
+
+    rows = book_rows()
+    whole_desk().advance(rows[:4096])
+    desk, seconds = median(whole_desk, lambda desk: feed(desk.advance, rows))
+    found["pipeline_events_per_second"] = len(rows) / seconds
+    checked["pipeline orders"], checked["pipeline fills"] = int(desk.account["submits"]), int(desk.account["fills"])
+    return found
+
+
+def strategy_desk(fast: int, slow: int, equity_sample_s: int = 1) -> Desk:
+    """The desk with the compiled crossover."""
+    return Desk(settings(equity_sample_s), instruments(), Bank([crossover(fast, slow, LOTS)], instruments()))
+
+
+def python_desk(fast: int, slow: int, sends: bool = True) -> Trader:
+    """The desk with the crossover in plain Python."""
+    return Trader(Desk(settings(), instruments(), Bank([], instruments())), Average(fast, slow, sends))
+
+
+def whole_desk() -> Desk:
+    """The desk as it comes: all features, four alphas, ensemble, Kelly, limits, gate, queue-aware fills."""
+    wide = RiskSettings(max_daily_loss=1e9, max_drawdown=1.0)
+    return Desk(DeskSettings(risk=wide), instruments(), default_bank(instruments()))
+
+
+def feed(advance: Callable[[Any], Any], rows: Any) -> None:
+    """Portion by portion, as a backtest does."""
+    for first in range(0, len(rows), PORTION):
+        advance(rows[first : first + PORTION])
+
+
+def sweep_figures() -> dict[str, Any]:
+    """The sweep and this process's peak memory, after one combination to warm the kernels."""
+    closes = bars(100_000)[3]
+    item = instruments()[0]
+    sweep(closes, CROSSOVER, PAIRS[:1], item, settings(), LOTS)
+    outcome, seconds = median(lambda: None, lambda _: sweep(closes, CROSSOVER, PAIRS, item, settings(), LOTS))
+    fills = agree("fills of the sweep", int(outcome.accounts["fills"].sum()), 1_495_122)
+    return {"sweep_combinations_per_second": len(PAIRS) / seconds, "sweep_peak_mb": peak_mb(), "fills": fills, "each": outcome.accounts["fills"].tolist()}
+
+
+def fresh(part: str) -> dict[str, Any]:
+    """One part in a process of its own."""
+    done = subprocess.run([sys.executable, __file__, "--only", part], capture_output=True, text=True, check=True, timeout=600)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def peak_mb() -> float:
+    """The most memory this process ever held: of its own, where the kernel tells it apart from its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def import_seconds() -> float:
+    """Seconds `import polaris` takes in a fresh interpreter, the median of five."""
+    code = "import time; start = time.perf_counter(); import polaris; print(time.perf_counter() - start)"
+    times = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(5)]
+    return statistics.median(map(float, times))
+
+
+def peer_figures() -> list[dict[str, Any]]:
+    """What every installed peer says of the same work; empty where `make bench-peers` was not run."""
+    said = []
+    for peer, script in SCRIPTS.items():
+        python = PEERS / peer / "bin" / "python"
+        if not python.exists():
+            continue
+        done = subprocess.run([python, "-W", "ignore", HERE / "peers" / script], capture_output=True, text=True, check=False, timeout=600)
+        if done.returncode:
+            said.append({"peer": peer, "failed": done.stderr.strip().splitlines()[-1:]})
+        said += [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return said
+
+
+def median(prepare: Callable[[], Any], run: Callable[[Any], Any], times: int = 3) -> tuple[Any, float]:
+    """(what the last run made, median CPU seconds); where run gives nothing, what prepare gave it."""
+    spent = []
+    for _ in range(times):
+        subject = prepare()
+        start = time.process_time()
+        made = run(subject)
+        spent.append(time.process_time() - start)
+    return (subject if made is None else made), statistics.median(spent)
+
+
+def agree(what: str, found: int, expected: int) -> int:
+    """The count itself, where it is the one every engine reaches; else an error."""
+    if found != expected:
+        raise SystemExit(f"{what}: found {found:,}, every engine has {expected:,}: this is not the same work")
+    return found
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def show_json(result: dict[str, Any]) -> None:
+    """One JSON object."""
+    print(json.dumps(result, indent=2))
+
+
+def show_table(result: dict[str, Any]) -> None:
+    """Ours, the target, the peer and the bound, with ratios."""
+    from rich.console import Console
+    from rich.table import Table
+
+    by_work = {row["work"]: row for row in result["peers"] if "work" in row}
+    table = Table(title=f"bench_pipeline · {result['processor']} · Python {result['python']} · CPU time, median of three")
+    for name in ("figure", "ours", "target", "peer", "ratio", "bound", "of it"):
+        table.add_column(name, justify="left" if name in ("figure", "peer") else "right")
+    for name, (unit, target, work) in FIGURES.items():
+        value = result[name]
+        met = value <= target if name in LESS_IS_BETTER else value >= target
+        peer, limit = by_work.get(work), result["bound"].get(name)
+        table.add_row(
+            name, f"[{'green' if met else 'red'}]{value:,.6g}[/] {unit}", f"{'<=' if name in LESS_IS_BETTER else '>='} {target:,.6g}",
+            f"{peer['peer']} {peer['version']}: {peer['per_second']:,.4g}" if peer else "", f"{value / peer['per_second']:,.1f} x" if peer else "",
+            f"{limit:,.4g}" if limit else "", f"{value / limit:.0%}" if limit else "",
+        )  # fmt: skip
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    console.print("counts: " + ", ".join(f"{name} {count:,}" for name, count in result["checked"].items()))
+
+
+if __name__ == "__main__":
+    if "--only" in sys.argv:
+        print(json.dumps(sweep_figures()))
+    else:
+        main(json="--json" in sys.argv, peers="--no-peers" not in sys.argv)
