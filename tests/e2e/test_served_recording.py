@@ -14,6 +14,7 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.market import LIVE, STATUS
 from polaris.venues.capture import Capture, CaptureWriter
 from polaris.venues.live import LiveFeeds, discover
+from polaris.venues.replay import Replay
 from polaris.venues.served.recording import RecordingVenue, serve_recording
 from polaris.venues.session import SessionSettings
 
@@ -78,6 +79,15 @@ async def test_our_sessions_build_the_expected_books_from_a_served_recording(tes
         assert item.wire in alive
     assert feeds.feeds[venue].stats.gaps == 0
     assert feeds.sessions[venue].connects == 1
+
+
+@pytest.mark.parametrize("name", [COINBASE, SPOT, FOUR, "binance_usdm_btcusdt_20240808.gz", "binance_cm_btcusd_perp_20240808.gz"])
+async def test_a_client_learns_the_very_instruments_that_a_replay_knows(test_data, name):
+    path = test_data / "ws" / name
+    venue = next((venue for part, venue in (("usdm", "binance-usdm"), ("_cm_", "binance-coinm"), ("spot", "binance")) if part in name), "coinbase")
+    async with await serve_recording(path, 0, venue=venue) as served:
+        known = list(Replay(path, venue).instruments)
+        assert await discover({venue: served.endpoint}, {venue: [item.wire for item in known]}) == known
 
 
 async def test_every_symbol_of_a_recording_with_recorded_snapshots_comes_alive(test_data):

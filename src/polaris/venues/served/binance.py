@@ -220,7 +220,7 @@ def exchange_info(symbols: list[dict[str, Any]], now_ms: int) -> dict[str, Any]:
     return {"timezone": "UTC", "serverTime": now_ms, "rateLimits": limits, "exchangeFilters": [], "symbols": symbols}
 
 
-def symbol_info(wire: str, base: str, quote: str, price_decimals: int, quantity_decimals: int) -> dict[str, Any]:
+def symbol_info(wire: str, base: str, quote: str, price_decimals: int, quantity_decimals: int, min_notional: str = "5.00000000") -> dict[str, Any]:
     """One symbol of exchangeInfo."""
     tick, lot = (text(10 ** (8 - decimals), 8) for decimals in (price_decimals, quantity_decimals))
     return {
@@ -237,10 +237,10 @@ def symbol_info(wire: str, base: str, quote: str, price_decimals: int, quantity_
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000.00000000", "tickSize": tick},
             {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "9000000.00000000", "stepSize": lot},
-            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True, "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
+            {"filterType": "NOTIONAL", "minNotional": min_notional, "applyMinToMarket": True, "maxNotional": "9000000.00000000", "applyMaxToMarket": False},
         ],
         "permissions": ["SPOT"],
-    }  # fmt: skip
+    }
 
 
 def _raw(client: Client) -> bool:

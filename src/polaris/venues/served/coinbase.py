@@ -254,7 +254,9 @@ def _product(floor: Floor) -> dict[str, object]:
     return product_info(listing.wire, listing.base, listing.quote, listing.price_decimals, listing.quantity_decimals, price)
 
 
-def product_info(wire: str, base: str, quote: str, price_decimals: int, quantity_decimals: int, price: str) -> dict[str, object]:
+def product_info(
+    wire: str, base: str, quote: str, price_decimals: int, quantity_decimals: int, price: str, min_notional: str = "1"
+) -> dict[str, object]:
     """One product of the document at /market/products."""
     increment, lot = text(1, price_decimals), text(1, quantity_decimals)
     return {
@@ -263,7 +265,7 @@ def product_info(wire: str, base: str, quote: str, price_decimals: int, quantity
         "base_increment": lot,
         "quote_increment": increment,
         "price_increment": increment,
-        "quote_min_size": "1",
+        "quote_min_size": min_notional,
         "quote_max_size": "150000000",
         "base_min_size": lot,
         "base_max_size": "3400",

@@ -21,6 +21,7 @@ from picows import WSCloseCode
 
 from polaris.domain.errors import BadCapture, BadConfig
 from polaris.domain.instrument import Instrument, Product
+from polaris.domain.numbers import MONEY_DECIMALS, text
 from polaris.venues.capture import Capture, Line
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.replay import Replay
@@ -246,9 +247,13 @@ def _unwrapped(frame: bytes) -> bytes:
 
 
 def _binance_symbol(item: Instrument) -> dict[str, Any]:
-    info = symbol_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals)
+    info = symbol_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals, _min_notional(item))
     return info if item.key.product == Product.SPOT else info | {"contractType": "PERPETUAL"}
 
 
 def _coinbase_product(item: Instrument) -> dict[str, Any]:
-    return product_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals, "")
+    return product_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals, "", _min_notional(item))
+
+
+def _min_notional(item: Instrument) -> str:
+    return text(item.min_notional, MONEY_DECIMALS)
