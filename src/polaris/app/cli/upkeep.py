@@ -143,8 +143,8 @@ def warm(as_json: Json = False) -> None:
         result: Any = warm_kernels(advance)
     if as_json:
         return print_json(result)
-    state = "compiled" if result["compiled"] else "were compiled already"
-    return say(f"kernels {state}: {result['kernels']} in {result['seconds']:.1f} s, kept in {result['cache']}")
+    done = f"{result['compiled']} kernels compiled in {result['seconds']:.1f} s" if result["compiled"] else "the kernels are compiled already"
+    return say(f"{done}, kept in {result['cache']}")
 
 
 @verb
