@@ -6,13 +6,13 @@ fills are not the peers' is an error, not a figure.
     python benchmarks/bench_pipeline.py [--json] [--no-peers]
 """
 
-import json
 import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ from polaris.desk.strategy import Strategy, Trader  # noqa: E402
 from polaris.domain.market import TRADE  # noqa: E402
 from polaris.domain.orders import MARKET  # noqa: E402
 from polaris.research.backtest import PORTION  # noqa: E402
-from polaris.research.sweep import CROSSOVER, sweep  # noqa: E402
 from rows import bar_rows, book_rows, instruments, settings, tick_rows  # noqa: E402
-from work import FEE, LATENCY, PAIRS, Cross, bars  # noqa: E402
+from work import FEE, LATENCY, Cross  # noqa: E402
 
 LOTS = 100
+SWEEP_FILLS = 1_495_122  # in exact integers; a float average breaks ties its own way: vectorbt counts 1,495,116 (numba) and 1,495,120 (Rust)
 PPM = round(FEE * 1e6)
 PEERS = HERE.parent / ".venv-peers"
 SCRIPTS = {"hftbacktest": "ticks_hftbacktest.py", "nautilus": "ticks_nautilus.py", "vectorbt": "bars_vectorbt.py"}
@@ -75,7 +75,8 @@ class Average(Strategy):
 
 def main(json: bool = False, peers: bool = True) -> dict[str, Any]:
     """Measure everything and print it: a table, or with json=True one JSON object. Returns that object."""
-    found = ours() | fresh("sweep") | {"import_seconds": import_seconds()}
+    found = ours() | sweep_figures() | {"import_seconds": import_seconds()}
+    found["checked"]["fills of the sweep"] = found["sweep_fills"]
     beside = peer_figures() if peers else []
     result = {name: found[name] for name in FIGURES}
     result |= {"bound": found["bound"], "checked": found["checked"], "peers": beside, "python": platform.python_version(), "processor": processor()}
@@ -153,30 +154,14 @@ def feed(advance: Callable[[Any], Any], rows: Any) -> None:
 
 
 def sweep_figures() -> dict[str, Any]:
-    """The sweep and this process's peak memory, after one combination to warm the kernels."""
-    closes = bars(100_000)[3]
-    item = instruments()[0]
-    sweep(closes, CROSSOVER, PAIRS[:1], item, settings(), LOTS)
-    outcome, seconds = median(lambda: None, lambda _: sweep(closes, CROSSOVER, PAIRS, item, settings(), LOTS))
-    fills = agree("fills of the sweep", int(outcome.accounts["fills"].sum()), 1_495_122)
-    return {"sweep_combinations_per_second": len(PAIRS) / seconds, "sweep_peak_mb": peak_mb(), "fills": fills, "each": outcome.accounts["fills"].tolist()}
-
-
-def fresh(part: str) -> dict[str, Any]:
-    """One part in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--only", part], capture_output=True, text=True, check=True, timeout=600)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-def peak_mb() -> float:
-    """The most memory this process ever held: of its own, where the kernel tells it apart from its parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    """The sweep, in a process of its own: its peak memory is nobody else's."""
+    done = subprocess.run([sys.executable, HERE / "bench_sweep.py"], capture_output=True, text=True, check=True, timeout=600)
+    told = loads(done.stdout)
+    return {
+        "sweep_combinations_per_second": told["combinations_per_second"],
+        "sweep_peak_mb": told["peak_mb"],
+        "sweep_fills": agree("fills of the sweep", told["fills"], SWEEP_FILLS),
+    }
 
 
 def import_seconds() -> float:
@@ -196,7 +181,7 @@ def peer_figures() -> list[dict[str, Any]]:
         done = subprocess.run([python, "-W", "ignore", HERE / "peers" / script], capture_output=True, text=True, check=False, timeout=600)
         if done.returncode:
             said.append({"peer": peer, "failed": done.stderr.strip().splitlines()[-1:]})
-        said += [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        said += [loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return said
 
 
@@ -227,7 +212,7 @@ def processor() -> str:
 
 def show_json(result: dict[str, Any]) -> None:
     """One JSON object."""
-    print(json.dumps(result, indent=2))
+    print(dumps(result, indent=2))
 
 
 def show_table(result: dict[str, Any]) -> None:
@@ -254,7 +239,4 @@ def show_table(result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    if "--only" in sys.argv:
-        print(json.dumps(sweep_figures()))
-    else:
-        main(json="--json" in sys.argv, peers="--no-peers" not in sys.argv)
+    main(json="--json" in sys.argv, peers="--no-peers" not in sys.argv)

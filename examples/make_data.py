@@ -14,10 +14,13 @@ START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
 def bars(count: int = 30 * 1440) -> pl.DataFrame:
-    """Minute bars of a price that wanders, with calm and nervous days."""
+    """Minute bars of a price that wanders, on calm and nervous days, and overshoots: half of an overshoot is gone in ten minutes."""
     dice = np.random.default_rng(7)
     nerves = np.repeat(dice.uniform(0.5, 2.5, count // 1440 + 1), 1440)[:count]
-    close = np.rint(7_000_000 * np.exp(np.cumsum(dice.normal(0, 4e-4, count) * nerves)))
+    overshoot = np.zeros(count)
+    for i, shock in enumerate(dice.normal(0, 6e-4, count - 1) * nerves[1:]):
+        overshoot[i + 1] = 0.5**0.1 * overshoot[i] + shock
+    close = np.rint(7_000_000 * np.exp(np.cumsum(dice.normal(0, 2e-4, count) * nerves) + overshoot))
     opened = np.concatenate((close[:1], close[:-1]))
     wick = dice.exponential(900, (2, count)).round() * nerves.round()
     return pl.DataFrame(

@@ -79,7 +79,7 @@ def run(
     data = Data(*rows) if rows is not None else _load(config, base)
     settings, desk, advance = assemble(config.strategy, config.params, config.desk, data.instruments, base)
     started = time.process_time()
-    parts: list[Records] = [np.zeros(0, RECORD)]
+    parts: list[Records] = []
     for first in range(0, len(data.rows), PORTION):
         parts.append(advance(data.rows[first : first + PORTION]))
         if progress is not None:
@@ -91,12 +91,17 @@ def run(
         settings=settings,
         instruments=data.instruments,
         rows=data.rows,
-        records=np.concatenate(parts),
+        records=_joined(parts),
         gaps=data.gaps,
         state_digest=desk.state_digest(),
         decisions_digest=desk.decisions_digest(),
         cpu_seconds=spent,
     )
+
+
+def _joined(parts: list[Records]) -> Records:
+    """One array of records, copied as bytes: field by field takes ten times as long."""
+    return np.frombuffer(bytearray().join(part.view(np.uint8).data for part in parts), RECORD)
 
 
 def _load(config: BacktestConfig, base: Path) -> Data:

@@ -161,7 +161,7 @@ def drawdown(ts: Ints, values: Floats) -> Drawdown:
     recovered = int(ts[trough + after[0]]) if after.size and fall[trough] < 0 else 0
     highs = np.append(np.flatnonzero(fall == 0.0), values.size - 1)
     longest = int(np.diff(ts[highs]).max()) if highs.size > 1 and fall.min() < 0 else 0
-    return Drawdown(-float(fall[trough]), float(values[peak] - values[trough]), int(ts[peak]), int(ts[trough]), recovered, longest)
+    return Drawdown(abs(float(fall[trough])), float(values[peak] - values[trough]), int(ts[peak]), int(ts[trough]), recovered, longest)
 
 
 def annual_return(ts: Ints, values: Floats) -> float:

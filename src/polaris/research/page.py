@@ -47,12 +47,12 @@ def page_of(result: Result) -> Page:
 def _figures(summary: Summary) -> list[tuple[str, str, str]]:
     return [
         ("Return", _percent(summary.total_return), f"{summary.start_equity:,.2f} became {summary.end_equity:,.2f}"),
-        ("A year", _percent(summary.annual_return), "compounded at this pace"),
+        ("A year", _percent(summary.annual_return), "if this pace went on"),
         ("Deepest drawdown", _percent(-summary.max_drawdown), f"longest under water {summary.drawdown_days:,.1f} days"),
         ("Sharpe", _number(summary.sharpe), f"a year, from {summary.periods:,} returns per {summary.frequency}"),
         ("Sortino", _number(summary.sortino), "a year, losses alone as risk"),
         ("Calmar", _number(summary.calmar), "yearly return / deepest drawdown"),
-        ("Skill, probability", _percent(summary.probabilistic_sharpe), "that the true Sharpe ratio is above 0"),
+        ("Probability of skill", _percent(summary.probabilistic_sharpe), "that the true Sharpe ratio is above 0"),
         ("Trades", f"{summary.trades:,}", f"{summary.orders:,} orders, {summary.fills:,} fills"),
         ("Hit rate", _percent(summary.hit_rate), "of trades, after fees"),
         ("Profit factor", _number(summary.profit_factor), "won / lost"),

@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 POINTS = 6_000  # of one line
-MARKERS = 2_000  # of one side's trades on a price
+MARKERS = 500  # of one side's trades on a price
 INK, QUIET, LINE, RISE, FALL = "#14213d", "#6b7280", "#1d4ed8", "#0f766e", "#b91c1c"
 
 
@@ -73,7 +73,7 @@ def html(page: Page) -> str:
         _section("Months", _months(page.months)),
         *(_section(name, body) for name, body in charts[1:]),
         f'<div class="pair">{_section("Costs", _pairs(page.costs))}{_section("Refusals by the gate", _refusals(page.refusals))}</div>',
-        _section("This run", _pairs(page.facts)),
+        _section("This run", f'<div class="facts">{_pairs(page.facts)}</div>'),
     ]
     notes = "".join(f"<p>{escape(note)}</p>" for note in page.notes)
     return (
@@ -166,10 +166,11 @@ def _trades(item: Traded) -> str:
     for name, side, shape, colour in (("bought", 1, "triangle-up", RISE), ("sold", -1, "triangle-down", FALL)):
         own = np.flatnonzero(item.fill_side == side)
         if own.size > MARKERS:
-            shown = f"<p>{item.fill_side.size:,} fills; every {-(-own.size // MARKERS)}th is drawn.</p>"
-            own = own[:: -(-own.size // MARKERS)]
+            step = -(-own.size // MARKERS)
+            shown = f"<p>{item.fill_side.size:,} fills; one in {step} is drawn.</p>"
+            own = own[::step]
         figure.add_scatter(
-            x=_dates(item.fill_ts[own]), y=item.fill_price[own], name=name, mode="markers", marker={"symbol": shape, "size": 8, "color": colour, "opacity": 0.8}
+            x=_dates(item.fill_ts[own]), y=item.fill_price[own], name=name, mode="markers", marker={"symbol": shape, "size": 7, "color": colour, "opacity": 0.7}
         )
     return _chart(figure, f"trades-{item.symbol}", 360) + shown
 
@@ -179,7 +180,7 @@ def _exposure(page: Page) -> str:
 
     ts, share = thin(page.exposure_ts, 100 * page.exposure)
     figure = go.Figure()
-    figure.add_scatter(x=_dates(ts), y=share, name="gross notional, % of equity", line={"color": INK, "width": 1, "shape": "hv"}, fill="tozeroy")
+    figure.add_scatter(x=_dates(ts), y=share, name="gross notional, % of equity", line={"color": LINE, "width": 0.5, "shape": "hv"}, fill="tozeroy")
     figure.update_yaxes(title_text="% of equity")
     return _chart(figure, "exposure", 240)
 
@@ -210,7 +211,7 @@ def _chart(figure: Any, name: str, height: int) -> str:
         hovermode="x unified",
         showlegend=len(figure.data) > 1,
     )
-    text: str = pio.to_html(figure, include_plotlyjs=False, full_html=False, div_id=name, config={"displaylogo": False, "responsive": True})
+    text: str = pio.to_html(figure, include_plotlyjs=False, full_html=False, div_id=name, config={"displayModeBar": False, "responsive": True})
     return text
 
 
@@ -238,10 +239,12 @@ th{text-align:left;font-weight:500;color:var(--quiet);padding:4px 10px 4px 0;ver
 td{padding:4px 0;overflow-wrap:anywhere;text-align:right}
 .pairs tr+tr>*{border-top:1px solid var(--rule)}
 .bar{width:45%;text-align:left}.bar i{display:block;height:9px;margin-top:5px;border-radius:2px;background:#94a3b8}
-.months td,.months th{text-align:center;padding:5px 4px;border:1px solid var(--paper)}
+.months td,.months th{text-align:center;padding:5px 4px;border:1px solid var(--paper);white-space:nowrap;min-width:46px}
+.facts table{display:block;columns:2;column-gap:32px}.facts tbody{display:contents}.facts tr{display:flex;justify-content:space-between;break-inside:avoid;border-top:1px solid var(--rule)}
+.facts tr>*{border:0!important}
 .months td:last-child{font-weight:600}
 .scroll{overflow-x:auto}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:16px}
-@media(max-width:720px){main{padding:16px 10px}.pair{grid-template-columns:1fr;gap:0}section{padding:12px 10px}.figures{padding:0;grid-template-columns:1fr 1fr}}
+@media(max-width:720px){main{padding:16px 10px}.pair{grid-template-columns:1fr;gap:0}.facts table{columns:1}section{padding:12px 10px}.figures{padding:0;grid-template-columns:1fr 1fr}}
 @media print{body{background:#fff;font-size:12px}main{padding:0;max-width:none}section{break-inside:avoid;border-color:#ccc}.modebar{display:none!important}}
 """

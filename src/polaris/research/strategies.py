@@ -1,6 +1,6 @@
 """From a strategy's name to a desk that runs it.
 
-    "pipeline"      every feature, the alphas, the ensemble; the desk sizes
+    "pipeline"      every feature, the alphas, the ensemble; the desk sizes. Its params are desk.bank.BankSettings
     "crossover"     the compiled moving-average crossover; it says how many lots itself
     "module:Name"   of yours:
                       a class with on_row (desk.strategy.Strategy): plain Python, called for every row
@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from polaris.desk.bank import default_bank
+from polaris.desk.bank import BankSettings, default_bank
 from polaris.desk.columns import Bank, Kernel
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings
@@ -45,9 +45,7 @@ def assemble(
     raises   BadConfig where there is no such strategy or it does not take these params
     """
     if strategy == "pipeline":
-        if params:
-            raise BadConfig(f"the pipeline takes no params, found {', '.join(params)}; its settings are in [desk]")
-        desk = Desk(settings, instruments, default_bank(instruments))
+        desk = Desk(settings, instruments, default_bank(instruments, _bank_settings(params)))
         return settings, desk, desk.advance
     made = _make(strategy, params, folder)
     direct = msgspec.structs.replace(settings, sizing=msgspec.structs.replace(settings.sizing, mode="direct"))
@@ -59,6 +57,13 @@ def assemble(
     kernels = [*default_bank(instruments).kernels, made] if made.inputs else [made]
     desk = Desk(settings, instruments, Bank(kernels, instruments))
     return settings, desk, desk.advance
+
+
+def _bank_settings(params: Mapping[str, Any]) -> BankSettings:
+    try:
+        return msgspec.convert(params, BankSettings)
+    except msgspec.ValidationError as cause:
+        raise BadConfig(f"params of the pipeline: {cause}") from cause
 
 
 def _make(strategy: str, params: Mapping[str, Any], folder: Path) -> Any:
