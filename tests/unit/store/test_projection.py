@@ -1,6 +1,7 @@
 """The SQL tables against the log they come from."""
 
 import sqlite3
+import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,24 @@ def test_live_writing_and_reading_the_log_again_agree(tmp_path, log, monkeypatch
     assert contents(urls[2]) == contents(url_of(tmp_path / "grown.db"))
     for store in (live, rebuilt, late, rebuilt_grown):
         store.close()
+
+
+def test_records_of_one_row_in_two_blocks_of_the_log_are_all_there(store, url, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 3)
+    with LogWriter(tmp_path / "log") as writer:
+        Sequencer(writer).tell(started(1))
+        Sequencer(writer).stamp(np.zeros(9, ROW))
+        for one in np.split(np.concatenate([life_of(3, 2), life_of(4, 5)]), 10):
+            writer.append_records(one)
+    assert store.catch_up(tmp_path / "log") == 10
+    assert [(seq, ordinal) for seq, ordinal, *_ in contents(url)["fills"]] == [(3, 1), (4, 0), (6, 1)]
+
+
+def test_the_owner_may_write_from_a_thread_of_its_own(store, url):
+    thread = threading.Thread(target=store.apply, args=(30, life_of(3, 10), INSTRUMENTS))
+    thread.start()
+    thread.join()
+    assert store.last_seq == 30 and len(contents(url)["fills"]) == 2
 
 
 def test_tables_of_another_log_are_emptied_first(tmp_path, store, url, log):
