@@ -77,7 +77,7 @@ def _fill(tops: Any, depth: npt.NDArray[np.int64], at: npt.NDArray[np.int64], sc
     changes[0] = True
     tops["kind"][at[0]] = DEPTH
     last = np.maximum.accumulate(np.where(changes, last, 0))
-    walk = 5_000_000 * scale + np.cumsum(dice.integers(-1, 2, m) * (dice.random(m) < 0.3))
+    walk = 5_000_000 * scale + np.cumsum(dice.integers(-100, 101, m) * (dice.random(m) < 0.3))
     half = dice.integers(1, 4, m)
     half[dice.random(m) < crossed] = -1
     gaps = dice.integers(1, 3, (2, m, LEVELS)).cumsum(axis=2)

@@ -8,8 +8,6 @@ question before, in horizons, at most 1.
 
 from typing import Final
 
-import numpy as np
-
 from polaris.domain.kernel import kernel
 
 SLOTS: Final = 8
@@ -62,4 +60,4 @@ def rest(memory):  # type: ignore[no-untyped-def]
     wake = memory["next"]
     if memory["open"] > 0:
         wake = min(wake, memory["due"][memory["oldest"]])
-    memory["wake"] = np.int64(wake)
+    memory["wake"] = wake

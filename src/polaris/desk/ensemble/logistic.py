@@ -36,7 +36,7 @@ FIXED = 10  # parameters before the alphas' own
 class EnsembleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the alphas are blended."""
 
-    horizon_ns: int = 5_000_000_000
+    horizon_ns: int = 5_000_000_000  # how far ahead the blended forecast looks
     half_life_ns: int = 21_600_000_000_000  # six hours: how fast weights return to the prior, and scores fade
     prior_weight: float = 0.5  # of each alpha before anything is learned
     prior_deviation: float = 0.5  # how unsure that is
@@ -71,49 +71,81 @@ def memory(alphas: int) -> np.dtype[np.void]:
 
 @kernel
 def run(tops, depth, columns, inputs, first, state, params):  # type: ignore[no-untyped-def]
-    """See the module; the signature is `desk.columns`'. inputs, params: see `ensemble`."""
-    mids, volatilities = columns[inputs[0]], columns[inputs[1]]
-    forecasts, confidences, probabilities = columns[first], columns[first + 1], columns[first + 2]
-    move_per_volatility, limit, warmup, enough = params[2], params[7], params[8], params[9]
+    """See the module; the signature is `desk.columns`'. inputs, params: see `ensemble`.
+
+    Three passes: what needs no memory goes before and after the fold, where the processor takes eight boundaries at once.
+    """
     alphas = params.size - FIXED
+    mids, volatilities = columns[inputs[0]], columns[inputs[1]]
+    x = np.ones((alphas + 1, tops.size))
+    for a in range(alphas):
+        standardise(x[a], columns[inputs[2 + 2 * a]], columns[inputs[3 + 2 * a]], volatilities, params[FIXED + a], params[7])
+    zs, variances, outcomes = np.empty(tops.size), np.empty(tops.size), np.empty(tops.size)
     briers = columns[first + 3 + alphas]
-    x = np.ones(alphas + 1)
     for k in range(tops.size):
-        top = tops[k]
-        memory = state[top["instrument"]]
-        weights, covariance = memory["weights"], memory["covariance"]
-        ts, mid, volatility = top["ts"], mids[k], volatilities[k]
+        memory = state[tops[k]["instrument"]]
+        weights = memory["weights"]
+        ts = tops[k]["ts"]
         if ts >= memory["wake"]:
-            settle(memory, ts, mid, params)
-        per_volatility = 1.0 / volatility if volatility > 0.0 else 0.0
-        z, variance = 0.0, 0.0
-        for a in range(alphas):
-            standard = columns[inputs[2 + 2 * a], k] * columns[inputs[3 + 2 * a], k] * per_volatility * params[FIXED + a]
-            x[a] = max(-limit, min(limit, standard))
-        for a in range(alphas + 1):
-            z += weights[a] * x[a]
-            across = 0.5 * covariance[a, a] * x[a]
-            for b in range(a):
-                across += covariance[a, b] * x[b]
-            variance += 2.0 * across * x[a]
-        probability = sigmoid(z / np.sqrt(1.0 + PI_8 * variance))
-        outcomes = memory["outcomes"]
-        confidence = 0.0
-        if outcomes >= warmup and volatility > 0.0:
-            signal = z * z
-            confidence = signal / (signal + variance) * (outcomes / (outcomes + enough)) if signal > 0.0 else 0.0
-        if ts >= memory["next"] and volatility > 0.0 and mid > 0.0:
-            slot = ask(memory, ts, mid, int(params[0]))
-            for a in range(alphas):
-                memory["x"][slot, a] = x[a]
-            memory["probability"][slot] = probability
-            rest(memory)
-        forecasts[k] = (2.0 * probability - 1.0) * volatility * move_per_volatility
-        confidences[k] = confidence
-        probabilities[k] = probability
-        for a in range(alphas):
-            columns[first + 3 + a, k] = weights[a]
+            settle(memory, ts, mids[k], params)
+        zs[k], variances[k] = blend(weights, memory["covariance"], x, k)
+        if ts >= memory["next"] and volatilities[k] > 0.0 and mids[k] > 0.0:
+            wonder(memory, ts, mids[k], x, k, chance(zs[k], variances[k]), int(params[0]))
+        outcomes[k] = memory["outcomes"]
         briers[k] = memory["brier"]
+        for a in range(weights.size - 1):
+            columns[first + 3 + a, k] = weights[a]
+    conclude(columns[first], columns[first + 1], columns[first + 2], zs, variances, outcomes, volatilities, params)
+
+
+@kernel
+def standardise(x, forecasts, confidences, volatilities, per_root_horizon, limit):  # type: ignore[no-untyped-def]
+    """Write one alpha's row of x, float64[m]; see the module."""
+    for k in range(x.size):
+        standard = forecasts[k] * confidences[k] * per_root_horizon / volatilities[k] if volatilities[k] > 0.0 else 0.0
+        x[k] = max(-limit, min(limit, standard))
+
+
+@kernel
+def blend(weights, covariance, x, k):  # type: ignore[no-untyped-def]
+    """(w.x, x'Px) of boundary k; the covariance is symmetric, so half of it is read."""
+    z, variance = 0.0, 0.0
+    for a in range(weights.size):
+        across = 0.5 * covariance[a, a] * x[a, k]
+        for b in range(a):
+            across += covariance[a, b] * x[b, k]
+        z += weights[a] * x[a, k]
+        variance += 2.0 * across * x[a, k]
+    return z, max(0.0, variance)
+
+
+@kernel
+def chance(z, variance):  # type: ignore[no-untyped-def]
+    """The probability that the mid rises, where z is w.x and variance x'Px."""
+    return sigmoid(z / np.sqrt(1.0 + PI_8 * variance))
+
+
+@kernel
+def conclude(forecasts, confidences, probabilities, zs, variances, outcomes, volatilities, params):  # type: ignore[no-untyped-def]
+    """Write forecast, confidence and probability from z, its variance and the number of outcomes."""
+    move_per_volatility, warmup, enough = params[2], params[8], params[9]
+    for k in range(zs.size):
+        probability = chance(zs[k], variances[k])
+        signal = zs[k] * zs[k]
+        warm = outcomes[k] >= warmup and volatilities[k] > 0.0 and signal > 0.0
+        forecasts[k] = (2.0 * probability - 1.0) * volatilities[k] * move_per_volatility
+        confidences[k] = signal / (signal + variances[k]) * (outcomes[k] / (outcomes[k] + enough)) if warm else 0.0
+        probabilities[k] = probability
+
+
+@kernel
+def wonder(memory, ts, mid, x, k, probability, horizon):  # type: ignore[no-untyped-def]
+    """Ask what comes of what is seen and said at boundary k."""
+    slot = ask(memory, ts, mid, horizon)
+    for a in range(x.shape[0] - 1):
+        memory["x"][slot, a] = x[a, k]
+    memory["probability"][slot] = probability
+    rest(memory)
 
 
 @kernel
