@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+import structlog
+
 from polaris.domain.errors import Unavailable
 
 MAX_HEAD: Final = 8192  # bytes of request line and headers
 TIMEOUT_S: Final = 5.0  # for the whole exchange
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Server:
         try:
             return page()
         except Exception as fault:  # a page must never take the desk down with it
+            log.exception("page failed", page=target)
             return text(f"this page failed: {type(fault).__name__}\n", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -100,7 +100,7 @@ class Observer:
         stats = self.feeds.feeds[item.key.venue].stats.symbols[item.wire]
         columns = desk.latest(item.id)
         lots, cost, value = int(position["lots"]), int(position["cost"]), int(position["value"])
-        bids, asks = desk.market.counts[item.id].tolist()
+        bids, asks = desk.market.counts[item.id].tolist()[2:]
         age = now - int(position["ts"]) if position["ts"] else NEVER
         forecasts = tuple(
             ForecastStatus(

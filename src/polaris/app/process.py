@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import msgspec
@@ -52,9 +52,8 @@ def claim(data_dir: Path, host: str, port: int) -> Iterator[Callable[[int], None
     path = data_dir / PID_FILE
     with _locked(path) as file:
         if file is None:
-            other = running(data_dir)
-            who = f"process {other.pid}" if other else "another process"
-            raise AlreadyRunning(f"a desk already runs on {data_dir} ({who}); stop it with: polaris stop")
+            refuse_second(data_dir)
+            raise AlreadyRunning(f"another process holds {path}; if it is no desk, end it or choose another folder with --data")
 
         def tell(port: int) -> None:
             record = Running(os.getpid(), birth(os.getpid()) or 0, host, port, time.time_ns())
@@ -86,6 +85,12 @@ def _locked(path: Path) -> Iterator[BinaryIO | None]:
                 return
 
 
+def refuse_second(data_dir: Path) -> None:
+    """Raise AlreadyRunning where a desk runs on this folder."""
+    if desk := running(data_dir):
+        raise AlreadyRunning(f"a desk already runs on {data_dir} (process {desk.pid}); look: polaris status, stop it: polaris stop")
+
+
 def running(data_dir: Path) -> Running | None:
     """The desk that runs on this folder; None where there is none, whatever a stale file says."""
     try:
@@ -110,6 +115,8 @@ def status(desk: Running, timeout_s: float = 2.0) -> Status:
     try:
         with urlopen(url, timeout=timeout_s) as answer:  # loopback, http only
             return from_json(answer.read())
+    except HTTPError as fault:
+        raise Unavailable(f"the desk (process {desk.pid}) can't say how it is ({fault.code} {fault.reason}); see: polaris logs") from fault
     except (URLError, OSError, msgspec.DecodeError) as cause:
         raise Unavailable(f"the desk (process {desk.pid}) does not answer at {url}: {cause}; it may still be starting, see: polaris logs") from cause
 
@@ -120,9 +127,8 @@ def start_detached(arguments: list[str], data_dir: Path, *, timeout_s: float = 1
     waiting  called with the seconds passed, about ten times a second
     raises   AlreadyRunning, or Unavailable with the end of its log where it stopped or took too long
     """
+    refuse_second(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
-    if desk := running(data_dir):
-        raise AlreadyRunning(f"a desk already runs on {data_dir} (process {desk.pid}); stop it with: polaris stop")
     log = data_dir / LOG_FILE
     if log.exists() and log.stat().st_size > KEPT_LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))

@@ -10,14 +10,14 @@ from typing import Final
 from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
 from polaris.desk.execution.planner import plan
-from polaris.desk.execution.venue import keep_depth, mature, meet
+from polaris.desk.execution.venue import concerns, keep_depth, mature, meet
 from polaris.desk.ledger.book import mark
 from polaris.desk.risk.limits import limit_target, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
 from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
 from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
 from polaris.domain.kernel import kernel
-from polaris.domain.market import BAR, CONTROL, DEPTH, QUOTE, REPORT, STATUS, TIMER, TRADE
+from polaris.domain.market import BAR, CONTROL, REPORT, STATUS, TIMER
 from polaris.domain.orders import (
     EQUITY,
     FILL_LAST,
@@ -71,8 +71,9 @@ def decide(  # type: ignore[no-untyped-def]
         account["clock"] = now
         account["seq"] = row["seq"]
         if simulated and account["active"] > 0:
-            n = mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n)
-            if account["active"] > 0 and (kind == DEPTH or kind == TRADE or kind == QUOTE or kind == BAR):
+            if account["wake"] <= now:
+                n = mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n)
+            if kind <= BAR and concerns(row, account, orders, active):
                 n = meet(rule, terms, account, positions, orders, active, row, records, n)
         if kind > BAR:
             if kind == STATUS:

@@ -140,7 +140,7 @@ class Desk:
         """Hash (hex) of everything the core remembers."""
         digest = hashlib.blake2b(digest_size=16)
         market = self.market
-        for instrument, (bids, asks) in enumerate(market.counts.tolist()):
+        for instrument, (bids, asks, *_) in enumerate(market.counts.tolist()):
             digest.update(market.books[instrument, 0, :bids].tobytes())
             digest.update(market.books[instrument, 1, :asks].tobytes())
         live = self.active[: int(self.account["active"])]

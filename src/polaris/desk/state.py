@@ -108,6 +108,7 @@ ACCOUNT = np.dtype(
         ("gross", "<i8"),  # sum over instruments of |position value|
         ("next_order", "<i8"),
         ("active", "<i8"),  # working orders
+        ("wake", "<i8"),  # ns: before this no order or cancel reaches the simulated venue
         ("decisions", "<i8"),
         ("submits", "<i8"),
         ("fills", "<i8"),

@@ -2,8 +2,9 @@
 
 A side is an array of [key, lots] pairs in rising order of key, its best level at the end: key is the price for bids
 and minus the price for asks. Almost every change happens near the touch, so a search that starts at the best level
-and an insert that shifts only what lies nearer the touch cost little however deep the book is, and the ten best
-levels lie side by side in memory. Quantities are absolute; removing an absent level is normal.
+costs little however deep the book is, and the best levels lie side by side in memory. A removed level leaves its place
+behind with 0 lots: levels that flicker find their place again, and a new one moves its neighbours only as far as the
+next empty place. The last place always holds a level. Quantities are absolute; removing an absent level is normal.
 """
 
 from typing import Any, Final
@@ -24,7 +25,7 @@ def set_level(levels, counts, side, price, lots):  # type: ignore[no-untyped-def
     """Set one level to an absolute quantity.
 
     levels   int64[2, capacity, 2]  both sides, see the module
-    counts   int64[2]               levels in use a side
+    counts   int64[4]               places in use of bids and asks, then levels that stand on each
     side     0 bids, 1 asks
     price    ticks
     lots     0 removes
@@ -32,42 +33,76 @@ def set_level(levels, counts, side, price, lots):  # type: ignore[no-untyped-def
     """
     key = price if side == 0 else -price
     n = counts[side]
-    book = levels[side]
-    # gallop from the best level down, then bisect: `low` becomes the first place whose key is >= key
+    # gallop from the best level down, then halve without a branch: `low` becomes the first place whose key is >= key
     high = n
-    step = 1
-    low = n - 1
-    while low >= 0 and book[low, 0] >= key:
+    step = 8
+    low = n - step
+    while low >= 0 and levels[side, low, 0] >= key:
         high = low
+        step += step + step
         low -= step
-        step += step
-    low = max(low, -1) + 1
-    while low < high:
-        middle = (low + high) >> 1
-        if book[middle, 0] < key:
-            low = middle + 1
-        else:
-            high = middle
-    if low < n and book[low, 0] == key:
-        if lots != 0:
-            book[low, 1] = lots
-            return 0
-        for place in range(low, n - 1):
-            book[place, 0] = book[place + 1, 0]
-            book[place, 1] = book[place + 1, 1]
-        counts[side] = n - 1
+    low = max(low, 0)
+    size = high - low
+    while size > 0:
+        half = (size + 1) >> 1
+        low += half * (levels[side, low + half - 1, 0] < key)
+        size -= half
+    if low < n and levels[side, low, 0] == key:
+        before = levels[side, low, 1]
+        levels[side, low, 1] = lots
+        if lots == 0 and before != 0:
+            counts[2 + side] -= 1
+            if low == n - 1:  # the best level went: the next that stands is the last place now
+                while n > 0 and levels[side, n - 1, 1] == 0:
+                    n -= 1
+                counts[side] = n
+        elif lots != 0 and before == 0:
+            counts[2 + side] += 1
         return 0
     if lots == 0:
         return 0
-    if n == book.shape[0]:
-        return FULL
-    for place in range(n, low, -1):
-        book[place, 0] = book[place - 1, 0]
-        book[place, 1] = book[place - 1, 1]
-    book[low, 0] = key
-    book[low, 1] = lots
-    counts[side] = n + 1
+    if low > 0 and levels[side, low - 1, 1] == 0:  # the empty place just below keeps the order with any key up to ours
+        low -= 1
+    else:
+        gap = low
+        while gap < n and levels[side, gap, 1] != 0:
+            gap += 1
+        if gap == n:
+            if n == levels.shape[1]:
+                n = close_gaps(levels, counts, side)
+                if 4 * n > 3 * levels.shape[1]:
+                    return FULL
+                return set_level(levels, counts, side, price, lots)
+            counts[side] = n + 1
+        for place in range(gap, low, -1):
+            levels[side, place, 0] = levels[side, place - 1, 0]
+            levels[side, place, 1] = levels[side, place - 1, 1]
+    levels[side, low, 0] = key
+    levels[side, low, 1] = lots
+    counts[2 + side] += 1
     return 0
+
+
+@kernel
+def close_gaps(levels, counts, side):  # type: ignore[no-untyped-def]
+    """Take the empty places out of a side; returns the places in use then."""
+    kept = 0
+    for place in range(counts[side]):
+        if levels[side, place, 1] != 0:
+            levels[side, kept, 0] = levels[side, place, 0]
+            levels[side, kept, 1] = levels[side, place, 1]
+            kept += 1
+    counts[side] = kept
+    return kept
+
+
+@kernel
+def clear(counts):  # type: ignore[no-untyped-def]
+    """Empty both sides."""
+    counts[0] = 0
+    counts[1] = 0
+    counts[2] = 0
+    counts[3] = 0
 
 
 @kernel
@@ -82,8 +117,7 @@ def apply_depth(levels, counts, rows, start, instrument):  # type: ignore[no-unt
             continue
         flags = row["flags"]
         if flags & CLEAR:
-            counts[0] = 0
-            counts[1] = 0
+            clear(counts)
         if set_level(levels, counts, 1 if flags & ASK else 0, row["price"], row["quantity"]) == FULL:
             return i
     return rows.size
@@ -94,7 +128,7 @@ class Book:
 
     def __init__(self, capacity: int = 1024) -> None:
         self.levels: Levels = np.zeros((2, capacity, 2), np.int64)
-        self.counts = np.zeros(2, np.int64)
+        self.counts = np.zeros(4, np.int64)
 
     def apply(self, rows: Rows, instrument: int) -> None:
         """Apply the DEPTH rows of `instrument`, in order."""
@@ -121,6 +155,11 @@ class Book:
         return self._side(1, depth)
 
     @property
+    def sizes(self) -> tuple[int, int]:
+        """(bid levels, ask levels)."""
+        return int(self.counts[2]), int(self.counts[3])
+
+    @property
     def best_bid(self) -> int:
         """Best bid in ticks; -1 where there is none."""
         n = int(self.counts[0])
@@ -137,11 +176,15 @@ class Book:
         """Whether the best bid stands at or above the best ask."""
         return bool(self.counts[0] and self.counts[1]) and self.best_bid >= self.best_ask
 
+    def standing(self, side: int) -> Levels:
+        """int64[levels, 2]: (key, lots) of a side's levels (0 bids, 1 asks), worst first; a copy."""
+        used = self.levels[side, : int(self.counts[side])]
+        return used[used[:, 1] != 0]
+
     def _side(self, side: int, depth: int) -> list[tuple[int, int]]:
-        n = int(self.counts[side])
-        first = max(0, n - depth) if depth else 0
         sign = -1 if side else 1
-        pairs: list[Any] = self.levels[side, first:n][::-1].tolist()
+        best_first = self.standing(side)[::-1]
+        pairs: list[Any] = (best_first[:depth] if depth else best_first).tolist()
         return [(sign * key, lots) for key, lots in pairs]
 
     def _grow(self) -> None:

@@ -68,6 +68,7 @@ def start(
       polaris start --market live --detach
       polaris start --market recording:coinbase.jsonl.zst --speed 10
     """
+    from polaris.app import process
     from polaris.app.configuration import duration_ns
     from polaris.app.settings import refuse_live
 
@@ -81,6 +82,7 @@ def start(
     except ValueError as cause:
         raise BadConfig(f"--for: {cause}") from cause
 
+    process.refuse_second(settings.data_dir)
     warm_first(quiet=as_json)
     same_again = ["start", "--no-screen", *_arguments(flags), *(["--config", str(config)] if config else []), *(["--for", run_for] if run_for else []), *(["--fresh"] if fresh else [])]
     if detach:

@@ -122,6 +122,7 @@ def submit(rule, terms, account, positions, orders, active, records, n, instrume
     order["resting"] = 0
     order["ahead"] = 0
     order["forecast"] = position["forecast"]
+    account["wake"] = min(account["wake"], order["arrives"]) if account["active"] > 0 else order["arrives"]
     active[account["active"]] = slot
     account["active"] += 1
     account["submits"] += 1
@@ -139,6 +140,7 @@ def ask_cancel(rule, account, position, order, records, n):  # type: ignore[no-u
         return n
     order["state"] = after
     order["cancel_arrives"] = account["clock"] + rule["latency_ns"]
+    account["wake"] = min(account["wake"], order["cancel_arrives"])
     account["cancels"] += 1
     tell_order(records, n, CANCEL, account, position, order)
     return n + 1

@@ -30,11 +30,14 @@ from polaris.domain.orders import (
     TAKER,
 )
 
+NEVER = 2**63 - 1
+
 
 @kernel
 def mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n):  # type: ignore[no-untyped-def]
     """Orders and cancels that reach the venue by `now` (ns); returns records written so far."""
     ended = False
+    wake = NEVER
     for j in range(account["active"]):
         order = orders[active[j]]
         if order["resting"] == 0 and order["state"] < FILLED and order["arrives"] <= now:
@@ -42,10 +45,34 @@ def mature(now, rule, terms, account, positions, orders, active, carry, tops, de
             n = arrive(rule, terms, account, positions, order, carry, records, n)
         if order["state"] == CANCELLING and order["cancel_arrives"] <= now:
             n = report(terms, account, positions, order, CANCEL_DONE, records, n)
-        ended = ended or order["state"] >= FILLED
+        if order["state"] >= FILLED:
+            ended = True
+        elif order["resting"] == 0:
+            wake = min(wake, order["arrives"])
+        elif order["state"] == CANCELLING:
+            wake = min(wake, order["cancel_arrives"])
+    account["wake"] = wake
     if ended:
         sweep_finished(account, orders, active)
     return n
+
+
+@kernel
+def concerns(row, account, orders, active):  # type: ignore[no-untyped-def]
+    """Whether a row of market data can do anything to a resting order; see `meet`, which does it."""
+    instrument = row["instrument"]
+    kind = row["kind"]
+    price = row["price"]
+    is_ask = row["flags"] & ASK != 0
+    for j in range(account["active"]):
+        order = orders[active[j]]
+        if order["resting"] == 0 or order["instrument"] != instrument:
+            continue
+        if kind != DEPTH or price == order["price"]:
+            return True
+        if is_ask == (order["side"] == BUY) and ((price < order["price"]) == is_ask):
+            return True
+    return False
 
 
 @kernel

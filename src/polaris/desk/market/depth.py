@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polaris.desk.columns import LEVELS, TOP
-from polaris.domain.book import FULL, set_level
+from polaris.domain.book import FULL, clear, set_level
 from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
 from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, LAST, LIVE, QUOTE, STATUS, TRADE, Rows
@@ -25,6 +25,7 @@ SEEN = np.dtype(
         ("ask_lots", "<i8"),
         ("quoted", "<i8"),  # 1: the touch comes from quotes
         ("valid", "<i8"),  # 1: both sides are known
+        ("unfolded", "<i8"),  # boundary of this batch that holds the book's depth as it still is, -1 where none does
     ]
 )
 BAR_LOTS = 2**40  # what stands at a bar's close: bars say nothing of depth
@@ -37,7 +38,7 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
     rows     ROW[n]
     start    first row to take
     books    int64[instruments, 2, capacity, 2]   see domain.book
-    counts   int64[instruments, 2]
+    counts   int64[instruments, 4]
     seen     SEEN[instruments + 1]                 the last record holds the clock of all
     tops     TOP[>= n], depth int64[>= n, 4, LEVELS] (or of length 0 where nobody reads depth), at int64[>= n]
     returns  (next row, tops written): next row < n where a book ran full; grow it and call again
@@ -69,10 +70,12 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             s["valid"] = 1
         elif kind == DEPTH:
             if flags & CLEAR:
-                counts[instrument, 0] = 0
-                counts[instrument, 1] = 0
+                clear(counts[instrument])
+            s["unfolded"] = -1
             if set_level(books[instrument], counts[instrument], 1 if flags & ASK else 0, row["price"], row["quantity"]) == FULL:
                 every["clock"] = clock
+                for other in range(seen.size):
+                    seen[other]["unfolded"] = -1
                 return i, m
             if flags & LAST and s["quoted"] == 0:
                 bids = counts[instrument, 0]
@@ -94,9 +97,9 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             s["ask_lots"] = BAR_LOTS
             s["valid"] = 1
         else:
+            s["unfolded"] = -1
             if row["price"] != LIVE:
-                counts[instrument, 0] = 0
-                counts[instrument, 1] = 0
+                clear(counts[instrument])
                 s["valid"] = s["quoted"]
             continue
         if flags & LAST == 0 or s["valid"] == 0:
@@ -114,9 +117,18 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
         top["lots"] = lots
         at[m] = i
         if want_depth:
-            write_depth(depth[m], books[instrument], counts[instrument], s["bid"], s["bid_lots"], s["ask"], s["ask_lots"])
+            before = s["unfolded"]
+            if before >= 0 and (kind == TRADE or (kind == QUOTE and counts[instrument, 0] > 0)):
+                for side in range(4):
+                    for level in range(LEVELS):
+                        depth[m, side, level] = depth[before, side, level]
+            else:
+                write_depth(depth[m], books[instrument], counts[instrument], s["bid"], s["bid_lots"], s["ask"], s["ask_lots"])
+            s["unfolded"] = m
         m += 1
     every["clock"] = clock
+    for instrument in range(seen.size):
+        seen[instrument]["unfolded"] = -1
     return rows.size, m
 
 
@@ -136,19 +148,20 @@ def write_depth(out, book, counts, bid, bid_lots, ask, ask_lots):  # type: ignor
         out[2, 0] = ask
         out[3, 0] = ask_lots
         return
+    place = n_bids
     for level in range(LEVELS):
-        if level < n_bids:
-            out[0, level] = book[0, n_bids - 1 - level, 0]
-            out[1, level] = book[0, n_bids - 1 - level, 1]
-        else:
-            out[0, level] = 0
-            out[1, level] = 0
-        if level < n_asks:
-            out[2, level] = -book[1, n_asks - 1 - level, 0]
-            out[3, level] = book[1, n_asks - 1 - level, 1]
-        else:
-            out[2, level] = 0
-            out[3, level] = 0
+        place -= 1
+        while place >= 0 and book[0, place, 1] == 0:
+            place -= 1
+        out[0, level] = book[0, place, 0] if place >= 0 else 0
+        out[1, level] = book[0, place, 1] if place >= 0 else 0
+    place = n_asks
+    for level in range(LEVELS):
+        place -= 1
+        while place >= 0 and book[1, place, 1] == 0:
+            place -= 1
+        out[2, level] = -book[1, place, 0] if place >= 0 else 0
+        out[3, level] = book[1, place, 1] if place >= 0 else 0
 
 
 class Market:
@@ -160,8 +173,9 @@ class Market:
     def __init__(self, instruments: Instruments, *, depth: bool = True, capacity: int = 1024) -> None:
         n = len(instruments)
         self.books: npt.NDArray[np.int64] = np.zeros((n, 2, capacity, 2), np.int64)
-        self.counts = np.zeros((n, 2), np.int64)
+        self.counts = np.zeros((n, 4), np.int64)
         self.seen: Any = np.zeros(n + 1, SEEN)
+        self.seen["unfolded"] = -1
         self._depth = depth
         self._room(1024)
 
