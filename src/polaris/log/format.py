@@ -4,16 +4,17 @@ A log is a directory of segments named `<first seq, 20 digits>.plog`, the first 
 is a header and then blocks without gaps; every field is little endian and everything begins at a multiple of 8, so a
 mapped file serves its rows as arrays without a copy.
 
-    segment header, 64 bytes                          block, 32 bytes and its payload
-    at  bytes                                         at  bytes
-     0  8  "polarlog"                                  0  4  crc32 of all that follows, padding included
-     8  4  crc32 of bytes 12..63                       4  4  kind: "ROWS" "EVNT" "RECS" "WHY "
-    12  4  format version                              8  4  payload bytes, padding not counted
-    16  4  schema version of ROW                      12  4  count
-    20  4  fingerprint of RECORD (crc32 of its fields)16  8  first seq
-    24  8  first seq, as in the name                  24  8  the log's clock: the highest ts_recv so far, ns UTC
-    32  8  the log's clock at the first block         32     payload, zeros up to a multiple of 8
-    40 24  zeros
+    segment header, 64 bytes                        block, 32 bytes and its payload
+    at  bytes                                       at  bytes
+     0   8  "polarlog"                               0   4  crc32 of all that follows, padding included
+     8   4  crc32 of bytes 12..63                    4   4  kind: "ROWS" "EVNT" "RECS" "WHY "
+    12   4  format version                           8   4  payload bytes, padding not counted
+    16   4  schema version of ROW                   12   4  count
+    20   4  fingerprint of RECORD: crc32 of its     16   8  first seq
+            fields' names and types                 24   8  the log's clock: highest ts_recv so far, ns UTC
+    24   8  first seq, as in the name               32      payload, zeros up to a multiple of 8
+    32   8  the log's clock at the first block
+    40  24  zeros
 
 | kind | payload                                       | count   | first seq                       |
 |------|-----------------------------------------------|---------|---------------------------------|
