@@ -3,9 +3,10 @@
 CPU time, the median of three, one core. The work is `work.py`'s, the very one each peer is given; a run whose orders or
 fills are not the peers' is an error, not a figure.
 
-    python benchmarks/bench_pipeline.py [--json] [--no-peers]
+    python benchmarks/bench_pipeline.py [--json] [--peers 0]
 """
 
+import argparse
 import platform
 import statistics
 import subprocess
@@ -74,13 +75,14 @@ class Average(Strategy):
 
 
 def main(json: bool = False, peers: bool = True) -> dict[str, Any]:
-    """Measure everything and print it: a table, or with json=True one JSON object. Returns that object."""
+    """Measure everything; returns it, and prints it as a table unless json is set."""
     found = ours() | sweep_figures() | {"import_seconds": import_seconds()}
     found["checked"]["fills of the sweep"] = found["sweep_fills"]
-    beside = peer_figures() if peers else []
     result = {name: found[name] for name in FIGURES}
-    result |= {"bound": found["bound"], "checked": found["checked"], "peers": beside, "python": platform.python_version(), "processor": processor()}
-    show_json(result) if json else show_table(result)
+    result |= {"bound": found["bound"], "checked": found["checked"], "peers": peer_figures() if peers else []}
+    result |= {"python": platform.python_version(), "processor": processor()}
+    if not json:
+        show(result)
     return result
 
 
@@ -210,12 +212,7 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
-def show_json(result: dict[str, Any]) -> None:
-    """One JSON object."""
-    print(dumps(result, indent=2))
-
-
-def show_table(result: dict[str, Any]) -> None:
+def show(result: dict[str, Any]) -> None:
     """Ours, the target, the peer and the bound, with ratios."""
     from rich.console import Console
     from rich.table import Table
@@ -229,14 +226,27 @@ def show_table(result: dict[str, Any]) -> None:
         met = value <= target if name in LESS_IS_BETTER else value >= target
         peer, limit = by_work.get(work), result["bound"].get(name)
         table.add_row(
-            name, f"[{'green' if met else 'red'}]{value:,.6g}[/] {unit}", f"{'<=' if name in LESS_IS_BETTER else '>='} {target:,.6g}",
-            f"{peer['peer']} {peer['version']}: {peer['per_second']:,.4g}" if peer else "", f"{value / peer['per_second']:,.1f} x" if peer else "",
-            f"{limit:,.4g}" if limit else "", f"{value / limit:.0%}" if limit else "",
+            name, f"[{'green' if met else 'red'}]{short(value)}[/] {unit}", f"{'<=' if name in LESS_IS_BETTER else '>='} {short(target)}",
+            f"{peer['peer']} {peer['version']}: {short(peer['per_second'])}" if peer else "", f"{value / peer['per_second']:,.1f} x" if peer else "",
+            short(limit) if limit else "", f"{value / limit:.0%}" if limit else "",
         )  # fmt: skip
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     console.print("counts: " + ", ".join(f"{name} {count:,}" for name, count in result["checked"].items()))
 
 
+def short(value: float) -> str:
+    """A figure as people compare it: 17.7 M, 5,174, 0.0011."""
+    if value >= 1e6:
+        return f"{value / 1e6:,.1f} M"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
+
+
 if __name__ == "__main__":
-    main(json="--json" in sys.argv, peers="--no-peers" not in sys.argv)
+    wanted = argparse.ArgumentParser(description="Measure the whole desk beside its peers and its bound.")
+    wanted.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    wanted.add_argument("--peers", type=int, default=1, help="0 leaves the peers out")
+    options = wanted.parse_args()
+    told = main(json=options.json, peers=bool(options.peers))
+    if options.json:
+        print(dumps(told, indent=2))
