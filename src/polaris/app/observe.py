@@ -2,8 +2,11 @@
 
 import os
 import time
+from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from polaris import __version__
 from polaris.app.compose import LoggedDesk
@@ -23,10 +26,27 @@ from polaris.app.status import (
 from polaris.domain.instrument import Instrument
 from polaris.domain.market import BOOK_STATE_NAMES, Rows
 from polaris.domain.numbers import MONEY_DECIMALS, text
-from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, REFUSAL_NAMES, TRADING_NAMES, Records
+from polaris.domain.orders import (
+    CANCELED,
+    DAILY_LOSS,
+    DRAWDOWN,
+    EXPIRED_ORDER,
+    FILL,
+    HALT,
+    RECORD_NAMES,
+    REFUSAL_NAMES,
+    REFUSED,
+    REJECTED_ORDER,
+    SUBMIT,
+    TRADING_NAMES,
+    TYPE_NAMES,
+    Records,
+)
+from polaris.research.evaluate import periods_a_year, returns, sharpe
 from polaris.venues.live import LiveFeeds
 from polaris.views.desk import DeskView
 
+TOLD: Final = (SUBMIT, REFUSED, FILL, CANCELED, EXPIRED_ORDER, REJECTED_ORDER, HALT)  # what the blotter shows
 HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere or not at all
 
 
@@ -37,10 +57,13 @@ class Observer:
         self.settings, self.logged, self.feeds, self.directory = settings, logged, feeds, directory
         self.view = DeskView(logged.desk.instruments)
         self.started_ns = time.time_ns()
+        self.recent: deque[Happening] = deque(maxlen=30)
 
     def hear(self, records: Records) -> None:
         """Records that were just written."""
         self.view.apply(records)
+        for record in records[np.isin(records["kind"], TOLD)][-30:]:
+            self.recent.appendleft(self._happening(record))
 
     def looked(self, rows: Rows) -> None:
         """Rows went through: how long since they reached us."""
@@ -68,7 +91,7 @@ class Observer:
             account=self._account(),
             latency=self.logged.latencies.snapshot(),
             counts=self._counts(),
-            recent=self._recent(),
+            recent=tuple(self.recent),
             log=self._log(now),
             state_digest="",
             decisions_digest="",
@@ -87,7 +110,7 @@ class Observer:
                     age_ns=now - last if last else NEVER,
                     frames=stats.frames,
                     bytes=stats.bytes,
-                    reconnects=session.reconnects,
+                    reconnects=max(0, session.connects - 1),
                     bad_messages=stats.bad_messages,
                     unknown_fields=stats.unknown_fields,
                 )
@@ -121,7 +144,6 @@ class Observer:
             ask=item.price_text(int(position["ask"])) if position["ask"] else "",
             bid_levels=bids,
             ask_levels=asks,
-            updates=stats.updates if hasattr(stats, "updates") else 0,
             gaps=stats.gaps,
             resyncs=stats.resyncs,
             checksums_failed=stats.checksums_failed,
@@ -158,9 +180,9 @@ class Observer:
             day_profit=_money(equity - int(account["day_equity"])),
             drawdown=(peak - equity) / peak if peak > 0 else 0.0,
             max_drawdown=float(account["max_drawdown"]),
-            sharpe=self.view.sharpe(),
+            sharpe=self._sharpe(),
             turnover=_money(int(account["turnover"])),
-            equity_curve=self.view.equity_curve(240),
+            equity_curve=tuple(value / 10**MONEY_DECIMALS for _, value in self.view.curve.points()[-240:]),
         )
 
     def _counts(self) -> Counts:
@@ -172,11 +194,38 @@ class Observer:
             fills=int(account["fills"]),
             cancels=int(account["cancels"]),
             working=int(account["active"]),
-            refusals=dict(self.view.refusals),
+            refusals=dict(self.view.refusals_by_reason),
         )
 
-    def _recent(self) -> tuple[Happening, ...]:
-        return ()
+    def _sharpe(self) -> float:
+        points = self.view.curve.points()
+        if len(points) < 30:
+            return 0.0
+        ts, values = np.array(points, np.int64).T
+        found = sharpe(returns(values.astype(np.float64)), periods_a_year(ts))
+        return found if np.isfinite(found) else 0.0
+
+    def _happening(self, record: Any) -> Happening:
+        kind, instrument = int(record["kind"]), int(record["instrument"])
+        reason = REFUSAL_NAMES[int(record["reason"])] if record["reason"] else ""
+        if kind == REFUSED:
+            reason += f" ({record['figure']:,.6g}, allowed {record['limit']:,.6g})"
+        ts, seq, name = int(record["ts"]), int(record["seq"]), RECORD_NAMES[kind]
+        if instrument < 0:
+            return Happening(ts=ts, seq=seq, kind=name, reason=reason)
+        item = self.logged.desk.instruments[instrument]
+        return Happening(
+            ts=ts,
+            seq=seq,
+            kind=name,
+            reason=reason,
+            symbol=item.symbol,
+            order=int(record["order"]),
+            side="buy" if record["side"] > 0 else "sell",
+            type=TYPE_NAMES[int(record["type"])],
+            price=item.price_text(int(record["price"])),
+            quantity=item.quantity_text(int(record["lots"])),
+        )
 
     def _log(self, now: int) -> LogStatus:
         writer = self.logged.writer
