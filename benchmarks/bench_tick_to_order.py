@@ -23,7 +23,7 @@ from polaris.desk.bank import default_bank
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings, RiskSettings, SizingSettings
 from polaris.domain.orders import SUBMIT
-from rows import LEVELS, book_rows
+from rows import LEVELS, book_rows, instruments
 
 
 def main(json: bool = False, rows: int = 20_000, rate: int = 5_000) -> dict[str, Any]:
