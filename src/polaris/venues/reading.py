@@ -7,9 +7,12 @@ integer that fills itself: a text seen before costs one lookup, a new one the ex
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from polaris.domain.errors import UnreadableNumber
 from polaris.domain.numbers import MAX_INT, scaled
 
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what a decoder raises on bad content
 REMEMBERED: Final = 1 << 16  # texts; then all are forgotten, which bounds the memory
 
 

@@ -32,18 +32,21 @@ TOP: Final = 10
 Progress = Callable[[Path, int], None]  # (file, frames so far)
 
 
-def replay_captures(paths: Iterable[str | Path], venue: str | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def replay_captures(
+    paths: Iterable[str | Path], venue: str | None = None, progress: Progress | None = None, warn: Callable[[Truncation], None] | None = None
+) -> dict[str, Any]:
     """Replay captures and say what came of each: see the fields below.
 
     paths     capture files, each replayed by itself
     venue     whose frames they are, for files without a header
     progress  called now and then with the file and the frames so far
+    warn      called for a file whose end is missing
     returns   {"files": [{"file", "venue", "frames", "frames_per_cpu_second", "events": {kind: rows}, "gaps", "resyncs",
               "checksums": {"ok", "failed"}, "symbols": {wire: {"state", "bids", "asks", "top_bids", "top_asks"}}, "digest"}]};
               prices and quantities as the venue's text; the digest is a BLAKE2b of every row, whose seq is 0
     raises    BadCapture, BadConfig for an unknown venue
     """
-    return {"files": [_report(Path(path), venue, progress) for path in paths]}
+    return {"files": [_report(Path(path), venue, progress, warn) for path in paths]}
 
 
 def rows_of_capture(path: str | Path, venue: str | None = None) -> tuple[Instruments, Rows]:
@@ -125,7 +128,7 @@ class Replay:
             self._next_tick += TICK_NS
 
 
-def _report(path: Path, venue: str | None, progress: Progress | None) -> dict[str, Any]:
+def _report(path: Path, venue: str | None, progress: Progress | None, warn: Callable[[Truncation], None] | None) -> dict[str, Any]:
     replay = Replay(path, venue)
     stats = replay.feed.stats
     digest = hashlib.blake2b(digest_size=16)
@@ -135,6 +138,9 @@ def _report(path: Path, venue: str | None, progress: Progress | None) -> dict[st
         kinds += np.bincount(rows["kind"], minlength=len(kinds))
         if progress is not None:
             progress(path, stats.frames)
+    for each in replay.warnings:
+        if warn is not None:
+            warn(each)
     symbols = {}
     for wire, symbol in stats.symbols.items():
         bids, asks, n_bids, n_asks = replay.feed.book_text(wire, TOP)

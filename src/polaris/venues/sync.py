@@ -179,7 +179,7 @@ class BookSync:
         price, quantity = self.instrument.price_text, self.instrument.quantity_text
         bids = [[price(ticks), quantity(lots)] for ticks, lots in self.book.bids(depth)]
         asks = [[price(ticks), quantity(lots)] for ticks, lots in self.book.asks(depth)]
-        return bids, asks, int(self.book.counts[0]), int(self.book.counts[1])
+        return bids, asks, *self.book.sizes
 
     def _wait_ns(self) -> int:
         return min(self._limits.retry_ns << min(self._asks, 16), self._limits.retry_max_ns)
@@ -191,7 +191,7 @@ class BookSync:
 
     def _whole(self, ts: int) -> Rows:
         """The book as it stands as a snapshot's rows."""
-        bids, asks = (self.book.levels[side, : self.book.counts[side]] for side in (0, 1))
+        bids, asks = self.book.standing(0), self.book.standing(1)
         rows: Rows = np.zeros(max(1, len(bids) + len(asks)), ROW)
         rows["ts_recv"] = ts
         rows["instrument"] = self.instrument.id

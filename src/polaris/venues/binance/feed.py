@@ -22,6 +22,7 @@ from polaris.venues.binance.errors import TooManyStreams
 from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Envelope, Trade, Wrapped
 from polaris.venues.binance.symbols import Market, snapshot_path
 from polaris.venues.protocol import FeedStats, Fetch, Reconnect, SymbolStats, Wish
+from polaris.venues.reading import UNREADABLE
 from polaris.venues.sync import BookSync, SyncLimits
 
 STREAMS: Final = ("depth@100ms", "bookTicker", "trade")
@@ -138,7 +139,7 @@ class BinanceFeed:
             return
         try:
             snapshot = _SNAPSHOT.decode(body) if status == 200 else None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self.stats.bad_messages += 1
             snapshot = None
         if snapshot is None:
@@ -164,7 +165,7 @@ class BinanceFeed:
         start = len(self.rows)
         try:
             handle(symbol, decode(payload).data, ts)
-        except (msgspec.MsgspecError, UnreadableNumber, UnicodeDecodeError):
+        except (UnreadableNumber, *UNREADABLE):
             self.rows.size = start
             self.stats.bad_messages += 1
             if handle == self._depth:  # a bad trade or top harms no book
@@ -174,7 +175,7 @@ class BinanceFeed:
         """A raw stream's message, an answer, a recorded snapshot, or anything at all."""
         try:
             envelope = _ENVELOPE.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self.stats.bad_messages += 1
             return  # whatever book it concerned: the next update shows the gap
         event = envelope.event or ("bookTicker" if envelope.update_id >= 0 and envelope.symbol else "")
@@ -204,7 +205,7 @@ class BinanceFeed:
         """A recording may keep the REST snapshot among the frames, without saying whose it is where it has one symbol."""
         try:
             snapshot = _SNAPSHOT.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self.stats.bad_messages += 1
             return
         symbol = self._symbols.get(snapshot.symbol)

@@ -10,7 +10,7 @@ the book beside it.
 """
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -30,9 +30,11 @@ from polaris.venues.coinbase.messages import (
     Ticker,
     TickerBatch,
 )
-from polaris.venues.protocol import FeedStats, Send, SymbolStats, Wish
-from polaris.venues.reading import Times
+from polaris.venues.protocol import FeedStats, Reconnect, Send, SymbolStats, Wish
+from polaris.venues.reading import UNREADABLE, Times
 from polaris.venues.sync import BookSync, SyncLimits
+
+MOST_BEHIND: Final = 100  # so many in a row are no repetition
 
 _FRAME: msgspec.json.Decoder[AnyFrame] = msgspec.json.Decoder(AnyFrame)
 _DAMAGED = msgspec.json.Decoder(Damaged)
@@ -50,6 +52,7 @@ class CoinbaseFeed:
         self.stats = FeedStats()
         self._quotes = quotes
         self._expected = 0  # the next frame's sequence_num
+        self._behind = 0  # frames in a row that came before it
         self._books: dict[str, BookSync] = {}
         self._decoders: dict[str, Decoder] = {}
         times = Times("time of coinbase")
@@ -65,7 +68,7 @@ class CoinbaseFeed:
 
     def connected(self, ts: int) -> None:
         """Subscribe; the venue closes a socket that does not within five seconds."""
-        self._expected = 0
+        self._expected = self._behind = 0
         channels = ["heartbeats", "level2", "market_trades", *(["ticker"] if self._quotes else [])]
         for channel in channels:
             self._send("subscribe", self._books, channel)
@@ -97,7 +100,7 @@ class CoinbaseFeed:
         self.stats.bytes += len(payload)
         try:
             frame = _FRAME.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self._damaged(payload, ts)
             return
         if not self._in_sequence(frame.sequence_num, ts):
@@ -119,7 +122,11 @@ class CoinbaseFeed:
         expected = self._expected
         if sequence < expected:
             self._ignore("duplicate")
+            self._behind += 1
+            if self._behind == MOST_BEHIND:
+                self.wishes.append(Reconnect(f"the sequence went back: expected {expected}, found {sequence}"))
             return False
+        self._behind = 0
         self._expected = sequence + 1
         if sequence > expected:
             self.stats.gaps += 1
@@ -183,7 +190,7 @@ class CoinbaseFeed:
         """A frame of no known shape. Where not even its number can be read, the next frame shows the gap."""
         try:
             frame = _DAMAGED.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             self.stats.bad_messages += 1
             return
         if frame.sequence_num < 0:

@@ -5,7 +5,7 @@ the tick is the power of ten that holds it. The venue trims trailing zeros in it
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -41,7 +41,8 @@ class Products(msgspec.Struct):
 
 
 _PRODUCTS = msgspec.json.Decoder(Products)
-_PRODUCT_ID = re.compile(rb'"product_ids?"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+_PRODUCT_IDS = re.compile(rb'"product_ids?"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+_ID = re.compile(rb'"([A-Z0-9][A-Za-z0-9._-]*)"')
 _CHANNEL = re.compile(rb'^\s*\{\s*"channel"\s*:\s*"[a-z0-9_]+".{0,120}"sequence_num"', re.DOTALL)
 
 
@@ -69,7 +70,7 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: those it subscribed to, else those its frames name, described by its documents."""
     sent = _product_ids(line.data for line in head if line.kind == "send")
-    wires = sent or _product_ids(line.data for line in head if line.kind == "recv")
+    wires = sent or _product_ids(line.data[:500] for line in head if line.kind == "recv")
     described: dict[str, ProductDocument] = {}
     for line in head:
         if line.kind == "http" and PRODUCTS_PATH in line.url:
@@ -77,7 +78,8 @@ def discover(head: Sequence[Line]) -> list[Instrument]:
                 described |= {product.product_id: product for product in _PRODUCTS.decode(line.data).products}
             except msgspec.MsgspecError as cause:
                 raise BadMessage("coinbase", f"not a list of products: {cause}", line.data) from cause
-    return [_instrument(described[wire], i) if wire in described else _undeclared(wire, i) for i, wire in enumerate(wires)]
+    books = dict.fromkeys(described[wire].alias or wire if wire in described else wire for wire in wires)
+    return [_instrument(described[wire], i) if wire in described else _undeclared(wire, i) for i, wire in enumerate(books)]
 
 
 def recognises(frame: bytes) -> bool:
@@ -85,15 +87,9 @@ def recognises(frame: bytes) -> bool:
     return _CHANNEL.match(frame[:256]) is not None
 
 
-def _product_ids(texts) -> list[str]:  # type: ignore[no-untyped-def]
+def _product_ids(texts: Iterable[bytes]) -> list[str]:
     """Every product id in these messages, once, in order."""
-    found: dict[str, None] = {}
-    for text in texts:
-        for value in _PRODUCT_ID.findall(text):
-            ids = msgspec.json.decode(value)
-            for wire in ids if isinstance(ids, list) else [ids]:
-                found[wire] = None
-    return list(found)
+    return list(dict.fromkeys(wire.decode() for text in texts for ids in _PRODUCT_IDS.findall(text) for wire in _ID.findall(ids)))
 
 
 def _instrument(product: ProductDocument, place: int) -> Instrument:
