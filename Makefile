@@ -72,7 +72,7 @@ clean: ## Remove what was built and cached; data and recordings stay
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@test -n '$(PYTHON)' || { echo 'Polaris needs Python 3.11 or newer. On Debian 12 and later: sudo apt install python3 python3-venv'; \
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo 'Polaris needs Python 3.11 or newer. On Debian 12 and later: sudo apt install python3 python3-venv'; \
 	  echo 'On Ubuntu 22.04: sudo apt install python3.11 python3.11-venv'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) can not make an environment. Install that part of it: sudo apt install' \
 	  "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"; exit 1; }
