@@ -179,6 +179,7 @@ async def test_a_client_that_does_not_read_holds_back_its_play_and_no_one_elses(
         for number in range(400):
             capture.recv("ws", 10**18, json.dumps({"channel": "heartbeats", "sequence_num": number, "pad": "x" * 50_000}))
     async with await serve_recording(tmp_path / "big", 0) as served:
+        served.server.queue_bytes = 1_000_000
         async with connect(served.endpoint.ws_url, max_size=None, max_queue=1) as lazy:
             await lazy.send("{}")
             heard, code = await hear_all(served.endpoint.ws_url, "{}")

@@ -1,6 +1,7 @@
 """The built-in market's process: repeatable, never crossed, and with something to find."""
 
 import hashlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_trades_happen_at_prices_the_book_showed_and_their_numbers_grow():
     market = Market(5, ["BTC"], START)
     last = [0, 0]
     for _ in range(300):
-        for which, (floor, update) in enumerate(market.step()):
+        for which, (_, update) in enumerate(market.step()):
             for trade in update.trades:
                 assert trade.id > last[which] and trade.lots > 0
                 last[which] = trade.id
@@ -104,7 +105,7 @@ def test_the_venues_learn_of_a_price_at_different_moments():
     for _ in range(1000):
         for which, (floor, _) in enumerate(market.step()):
             mids[which].append((floor.bids.best + floor.asks.best) / 2)
-    moves = [[later - now for now, later in zip(series, series[1:], strict=False)] for series in mids]
+    moves = [[later - now for now, later in pairwise(series)] for series in mids]
     assert correlation(moves[1][:-2], moves[0][2:]) > 0.5 > abs(correlation(moves[1], moves[0]))
 
 
