@@ -1,7 +1,10 @@
 """bench_features: nanoseconds a boundary that each kernel of the default bank costs, on one core.
 
-Every row is a boundary (the worst case), half of a thousand-boundary chunk's data fits the second-level cache. CPU
-time, the best of several passes.
+Every row is a boundary (the worst case), a quarter of them trades at random. Each chunk is copied into the same
+buffers before the clock starts, as the market kernel leaves it: warm in the second-level cache.
+
+The whole is CPU time, the best of several passes; a kernel's is its median chunk, so that whoever shares the machine
+does not count.
 
     python benchmarks/bench_features.py [boundaries] [chunk] [instruments]
 """
@@ -9,58 +12,67 @@ time, the best of several passes.
 import platform
 import sys
 import time
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from polaris.desk.alpha.crossover import crossover
-from polaris.desk.bank import default_bank
+from polaris.desk.bank import BankSettings, default_bank
 from polaris.desk.columns import Bank
 from polaris.desk.sample import sample_instruments, sample_tops
+from polaris.domain.market import QUOTE, TRADE
 
 PASSES = 3
 
 
 def main() -> None:
-    """Measure the default bank, then the crossover strategy alone."""
+    """Measure the default bank, then the crossover strategy alone on quotes and trades in turn."""
     n, chunk, many = (int(text) for text in (sys.argv[1:] + ["1000000", "1024", "4"][len(sys.argv) - 1 :])[:3])
     instruments = sample_instruments(many)
-    tops, depth = sample_tops(n, many, step_ns=200_000)
     print(f"{n} boundaries of {many} instruments in chunks of {chunk}, Python {platform.python_version()}, {_processor()}")
-    for title, bank in (("default bank", default_bank(instruments)), ("strategy", Bank([crossover()], instruments, capacity=chunk))):
-        bank.update(tops[:0], depth[:0])
-        whole = _best(lambda bank=bank: _feed(bank, tops, depth, chunk))  # type: ignore[misc]
-        print(f"{title}: {whole / n * 1e9:6.1f} ns a boundary in all, {n / whole / 1e6:.1f} M boundaries/s, {len(bank.index)} columns")
-        spent = np.min([_feed_timed(bank, tops, depth, chunk) for _ in range(PASSES)], axis=0)
-        for stage, seconds in zip(bank.kernels, spent, strict=True):
-            print(f"  {stage.name:<12} {seconds / n * 1e9:6.1f} ns   {len(stage.outputs)} columns")
+    tops, depth = sample_tops(n, many, step_ns=200_000)
+    _report("default bank", default_bank(instruments, BankSettings(entry_points=False)), tops, depth, chunk)
+    tops["kind"][0::2], tops["kind"][1::2], tops["price"] = QUOTE, TRADE, tops["ask"]
+    _report("strategy", Bank([crossover()], instruments), tops, depth[:0], chunk)
 
 
-def _best(work: Callable[[], None]) -> float:
-    times = []
-    for _ in range(PASSES):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
+def _report(title: str, bank: Bank, tops: Any, depth: Any, chunk: int) -> None:
+    bank.update(tops[:0], depth[:0])
+    whole = min(_whole(bank, tops, depth, chunk) for _ in range(PASSES))
+    print(f"{title}: {whole:.1f} ns a boundary, {1e3 / whole:.1f} M boundaries/s, {len(bank.index)} columns")
+    for stage, nanoseconds in zip(bank.kernels, _stages(bank, tops, depth, chunk), strict=True):
+        print(f"  {stage.name:<12} {nanoseconds:5.1f} ns  {len(stage.outputs)} columns")
 
 
-def _feed(bank: Bank, tops: np.ndarray, depth: np.ndarray, chunk: int) -> None:
-    for first in range(0, len(tops), chunk):
-        bank.update(tops[first : first + chunk], depth[first : first + chunk])
+def _whole(bank: Bank, tops: Any, depth: Any, chunk: int) -> float:
+    """CPU nanoseconds a boundary of the whole bank."""
+    spent, chunks = 0, 0
+    for part, levels in _chunks(tops, depth, chunk):
+        start = time.process_time_ns()
+        bank.update(part, levels)
+        spent += time.process_time_ns() - start
+        chunks += 1
+    return spent / (chunks * chunk)
 
 
-def _feed_timed(bank: Bank, tops: np.ndarray, depth: np.ndarray, chunk: int) -> list[float]:
-    """Seconds each kernel spent over the whole, run as the bank runs them: every kernel on a chunk, then the next chunk."""
-    spent = [0.0] * len(bank.kernels)
-    clock = time.perf_counter
-    for start in range(0, len(tops), chunk):
-        part, levels = tops[start : start + chunk], depth[start : start + chunk]
-        for stage, (run, inputs, first, state, params) in enumerate(bank._calls):
-            before = clock()
+def _stages(bank: Bank, tops: Any, depth: Any, chunk: int) -> list[float]:
+    """Nanoseconds a boundary of each kernel: the median chunk, every kernel on a chunk before the next chunk."""
+    spent = []
+    for part, levels in _chunks(tops, depth, chunk):
+        clock = [time.perf_counter_ns()]
+        for run, inputs, first, state, params in bank._calls:
             run(part, levels, bank.columns, inputs, first, state, params)
-            spent[stage] += clock() - before
-    return spent
+            clock.append(time.perf_counter_ns())
+        spent.append(np.diff(clock))
+    return (np.median(spent, axis=0) / chunk).tolist()  # type: ignore[no-any-return]
+
+
+def _chunks(tops: Any, depth: Any, chunk: int) -> Any:
+    part, levels = tops[:chunk].copy(), depth[:chunk].copy()
+    for start in range(0, len(tops) - chunk + 1, chunk):
+        part[:] = tops[start : start + chunk]
+        levels[:] = depth[start : start + chunk]
+        yield part, levels
 
 
 def _processor() -> str:

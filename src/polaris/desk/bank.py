@@ -40,6 +40,13 @@ def default_bank(instruments: Instruments, settings: BankSettings = BankSettings
     return Bank([*features, *alphas, ensemble(alphas, settings.ensemble)], instruments)
 
 
+def with_horizon(settings: BankSettings, horizon_ns: int) -> BankSettings:
+    """The same settings, every alpha and the ensemble looking this far ahead. On bars, take the bar's length or a multiple."""
+    replace = msgspec.structs.replace
+    alphas = {name: replace(getattr(settings.alphas, name), horizon_ns=horizon_ns) for name in settings.alphas.__struct_fields__}
+    return replace(settings, alphas=replace(settings.alphas, **alphas), ensemble=replace(settings.ensemble, horizon_ns=horizon_ns))
+
+
 def registered(group: str) -> Sequence[Kernel]:
     """The kernels that installed packages register in a group. Raises BadConfig for one that is no kernel."""
     kernels = []

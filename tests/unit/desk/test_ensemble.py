@@ -10,7 +10,7 @@ import pytest
 
 from polaris.desk import bank as composition
 from polaris.desk.alpha import AlphaSettings, default_alphas
-from polaris.desk.bank import BankSettings, default_bank
+from polaris.desk.bank import BankSettings, default_bank, with_horizon
 from polaris.desk.columns import LEVELS, TOP, Bank, Kernel
 from polaris.desk.ensemble import EnsembleSettings, ensemble, reliability
 from polaris.desk.ensemble.logistic import update
@@ -176,6 +176,13 @@ def test_settings_are_filled_from_plain_data_and_unknown_keys_are_refused() -> N
     assert (settings.features.volatility.half_life_ns, settings.alphas.momentum.slow, settings.ensemble.limit) == (5, 20, 2.0)
     with pytest.raises(msgspec.ValidationError, match="speed"):
         msgspec.convert({"alphas": {"momentum": {"speed": 10}}}, BankSettings)
+
+
+def test_one_horizon_can_be_given_to_all() -> None:
+    settings = with_horizon(BankSettings(entry_points=False), 60 * SECOND)
+    bank = default_bank(sample_instruments(1), settings)
+    assert {stage.horizon_ns for stage in bank.kernels} == {0, 60 * SECOND}
+    assert settings.alphas.momentum.fast == BankSettings().alphas.momentum.fast
 
 
 @kernel

@@ -16,7 +16,6 @@ from polaris.domain.kernel import kernel
 from polaris.domain.market import DEPTH, QUOTE
 
 MOST_LOTS = 2**53  # a longer queue counts as this: sums over levels stay far below 2**63
-NO_BID, NO_ASK = -(2**62), 2**62  # the price of a level that is absent
 
 MEMORY = np.dtype(
     [
@@ -60,36 +59,36 @@ def order_flow_imbalance(bid, bid_lots, ask, ask_lots):  # type: ignore[no-untyp
     imbalance = np.zeros(bid.size, np.int64)
     for now in range(1, bid.size):
         before = now - 1
-        imbalance[now] = change(bid[now], bid_lots[now], bid[before], bid_lots[before])
-        imbalance[now] -= change(-ask[now], ask_lots[now], -ask[before], ask_lots[before])
+        imbalance[now] = gain(bid[now] - bid[before], bid_lots[now], bid_lots[before])
+        imbalance[now] -= gain(ask[before] - ask[now], ask_lots[now], ask_lots[before])
     return imbalance
 
 
 @kernel
-def change(price, lots, price_before, lots_before):  # type: ignore[no-untyped-def]
+def gain(better, lots, lots_before):  # type: ignore[no-untyped-def]
     """What one side's queue gained, lots: the new queue unless the price got worse, less the old one unless it got better.
 
-    Prices are bids; an ask comes with its sign turned.
+    better  ticks the price moved towards the other side; below 0 it got worse
     """
-    return (lots if price >= price_before else 0) - (lots_before if price <= price_before else 0)
+    return (lots if better >= 0 else 0) - (lots_before if better <= 0 else 0)
 
 
 @kernel
-def change_of_levels(now, before):  # type: ignore[no-untyped-def]
-    """The order flow of two successive books, summed level by level, and the lots of the newer one.
+def gain_of_levels(now, before):  # type: ignore[no-untyped-def]
+    """The order flow between two books, summed level by level, and the lots that stand in the newer one.
 
-    now, before  int64[4, LEVELS]  as in `desk.columns`; an absent bid counts as a very low price, an absent ask as a high one
+    now, before  int64[4, LEVELS]  as in `desk.columns`; a level that came counts as better, one that went as worse
     returns      (lots, lots)
     """
     flow, standing = 0, 0
     for level in range(LEVELS):
         bid_lots, bid_lots_before = min(now[1, level], MOST_LOTS), min(before[1, level], MOST_LOTS)
         ask_lots, ask_lots_before = min(now[3, level], MOST_LOTS), min(before[3, level], MOST_LOTS)
-        bid = now[0, level] if bid_lots > 0 else NO_BID
-        bid_before = before[0, level] if bid_lots_before > 0 else NO_BID
-        ask = now[2, level] if ask_lots > 0 else NO_ASK
-        ask_before = before[2, level] if ask_lots_before > 0 else NO_ASK
-        flow += change(bid, bid_lots, bid_before, bid_lots_before) - change(-ask, ask_lots, -ask_before, ask_lots_before)
+        bid_better = now[0, level] - before[0, level] if bid_lots_before > 0 else 1
+        ask_better = before[2, level] - now[2, level] if ask_lots_before > 0 else 1
+        bid_better = bid_better if bid_lots > 0 else -1
+        ask_better = ask_better if ask_lots > 0 else -1
+        flow += gain(bid_better, bid_lots, bid_lots_before) - gain(ask_better, ask_lots, ask_lots_before)
         standing += bid_lots + ask_lots
     return flow, standing
 
@@ -113,18 +112,16 @@ def run(tops, depth, columns, inputs, first, state, params):  # type: ignore[no-
         if kind == DEPTH or kind == QUOTE:
             at = memory["at"]
             if at > 0:
-                change_now, standing = change_of_levels(depth[k], depth[at - 1])
+                gained, standing = gain_of_levels(depth[k], depth[at - 1])
             else:
-                change_now, standing = change_of_levels(depth[k], memory["book"])
+                gained, standing = gain_of_levels(depth[k], memory["book"])
             bid, bid_lots, ask, ask_lots = top["bid"], min(top["bid_lots"], MOST_LOTS), top["ask"], min(top["ask_lots"], MOST_LOTS)
             queue_now, queues_now = 0.5 * float(bid_lots + ask_lots), 0.5 * float(standing)
             if memory["known"] == 0:
                 queue, queues = queue_now, queues_now
             else:
-                flows += float(change_now)
-                flow += float(
-                    change(bid, bid_lots, memory["bid"], memory["bid_lots"]) - change(-ask, ask_lots, -memory["ask"], memory["ask_lots"])
-                )
+                flows += float(gained)
+                flow += float(gain(bid - memory["bid"], bid_lots, memory["bid_lots"]) - gain(memory["ask"] - ask, ask_lots, memory["ask_lots"]))
             memory["at"] = k + 1
             memory["known"] = 1
             memory["bid"], memory["bid_lots"], memory["ask"], memory["ask_lots"] = bid, bid_lots, ask, ask_lots
