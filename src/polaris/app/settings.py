@@ -159,7 +159,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return DeskSettings(
             mode=self.mode,
             equity=self.equity,
-            horizon_ns=self.ensemble.horizon_ns,
             sizing=self.sizing,
             risk=self.risk,
             execution=self.execution,

@@ -48,7 +48,8 @@ class Desk:
         self._rows_of = [bank.column(name) for name in names]
         wants_depth = any(stage.depth for stage in bank.kernels)
         self.market = Market(instruments, depth=wants_depth)
-        self.rules = rules_of(settings)
+        self.horizon_ns = next((stage.horizon_ns for stage in bank.kernels if "forecast" in stage.outputs), 1_000_000_000)
+        self.rules = rules_of(settings, self.horizon_ns)
         self.terms = terms_of(settings, instruments)
         self.account_record = account_of(settings)
         self.positions = positions_of(instruments)
@@ -133,7 +134,7 @@ class Desk:
         if settings.mode != self.settings.mode:
             self.account["trading"] = account_of(settings)["trading"][0]
         self.settings = settings
-        self.rules = rules_of(settings)
+        self.rules = rules_of(settings, self.horizon_ns)
         self.terms = terms_of(settings, self.instruments)
 
     def state_digest(self) -> str:

@@ -62,7 +62,6 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     mode: Literal["observe", "paper", "live"] = "paper"
     equity: float = 100_000.0  # dollars the account starts with
-    horizon_ns: int = 5 * SECOND  # how far ahead the ensemble's forecast looks
     sizing: SizingSettings = SizingSettings()
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()

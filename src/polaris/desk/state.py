@@ -180,8 +180,8 @@ def money(dollars: float) -> int:
     return int(round(dollars * 10.0**MONEY_DECIMALS))
 
 
-def rules_of(settings: DeskSettings) -> Records:
-    """The rules record of some settings. Raises BadConfig where a value is out of range."""
+def rules_of(settings: DeskSettings, horizon_ns: int) -> Records:
+    """The rules record of some settings; horizon_ns is how far ahead the forecast looks. Raises BadConfig where a value is out of range."""
     sizing, risk, execution = settings.sizing, settings.risk, settings.execution
     for name, value, low, high in (
         ("sizing.kelly_fraction", sizing.kelly_fraction, 0.0, 1.0),
@@ -193,7 +193,6 @@ def rules_of(settings: DeskSettings) -> Records:
         ("risk.max_orders_per_second", risk.max_orders_per_second, 1e-3, 1e9),
         ("risk.max_open_orders", risk.max_open_orders, 1, ORDER_SLOTS),
         ("execution.latency_ns", execution.latency_ns, 0, 60e9),
-        ("horizon_ns", settings.horizon_ns, 1, 3.2e16),
     ):
         if not low <= value <= high:
             raise BadConfig(f"{name} is {value!r}, expected {low:g} .. {high:g}")
@@ -213,8 +212,8 @@ def rules_of(settings: DeskSettings) -> Records:
         rule[name] = getattr(sizing, name)
     rule["target_volatility"] = sizing.target_volatility / SECONDS_A_YEAR**0.5
     rule["fixed_notional"] = float(money(sizing.fixed_notional))
-    rule["horizon_s"] = settings.horizon_ns / 1e9
-    rule["root_horizon"] = (settings.horizon_ns / 1e9) ** 0.5
+    rule["horizon_s"] = horizon_ns / 1e9
+    rule["root_horizon"] = (horizon_ns / 1e9) ** 0.5
     return rules
 
 

@@ -179,7 +179,8 @@ class Book:
     def standing(self, side: int) -> Levels:
         """int64[levels, 2]: (key, lots) of a side's levels (0 bids, 1 asks), worst first; a copy."""
         used = self.levels[side, : int(self.counts[side])]
-        return used[used[:, 1] != 0]
+        found: Levels = used[used[:, 1] != 0]
+        return found
 
     def _side(self, side: int, depth: int) -> list[tuple[int, int]]:
         sign = -1 if side else 1

@@ -37,7 +37,7 @@ class BacktestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     params    keyword arguments of the strategy
     data      files, see research.data.Source
     log       the folder of a desk's log, instead of data
-    desk      equity, horizon, and the tables sizing, risk and execution of DeskSettings
+    desk      equity, and the tables sizing, risk and execution of DeskSettings
     """
 
     name: str = "backtest"

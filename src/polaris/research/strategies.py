@@ -76,7 +76,7 @@ def _make(strategy: str, params: Mapping[str, Any], folder: Path) -> Any:
         raise BadConfig(f"strategy {strategy!r}: {module} has no class or function {attribute!r}")
     try:
         inspect.signature(made).bind(**params)
-    except TypeError as cause:
+    except (TypeError, ValueError) as cause:
         raise BadConfig(f"strategy {strategy!r} does not take params {dict(params)}: {cause}") from cause
     instance = made(**params)
     if not isinstance(instance, Kernel) and not callable(getattr(instance, "on_row", None)):

@@ -36,7 +36,7 @@ FIXED = 10  # parameters before the alphas' own
 class EnsembleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the alphas are blended."""
 
-    horizon_ns: int = 5_000_000_000  # how far ahead the blended forecast looks
+    horizon_ns: int = 1_000_000_000  # how far ahead the blended forecast looks
     half_life_ns: int = 21_600_000_000_000  # six hours: how fast weights return to the prior, and scores fade
     prior_weight: float = 0.5  # of each alpha before anything is learned
     prior_deviation: float = 0.5  # how unsure that is
