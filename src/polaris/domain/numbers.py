@@ -41,7 +41,7 @@ def scaled(text: str, decimals: int, what: str = "number") -> int:
             value = int(EXACT.to_integral_exact(EXACT.scaleb(EXACT.create_decimal(text), decimals)))
         except (ArithmeticError, ValueError, OverflowError) as cause:
             raise UnreadableNumber(text, what, decimals) from cause
-        if "_" in text or text.strip() != text:
+        if "_" in text or text.strip() != text or not text.isascii():
             raise UnreadableNumber(text, what, decimals)
     if abs(value) > MAX_INT:
         raise UnreadableNumber(text, what, decimals)
