@@ -1,6 +1,7 @@
 """From a strategy's name to a desk that runs it.
 
-    "pipeline"      every feature, the alphas, the ensemble; the desk sizes. Its params are desk.bank.BankSettings
+    "pipeline"      every feature, the alphas, the ensemble; the desk sizes. Its params are desk.bank.BankSettings and
+                    horizon_ns, one for all of them
     "crossover"     the compiled moving-average crossover; it says how many lots itself
     "module:Name"   of yours:
                       a class with on_row (desk.strategy.Strategy): plain Python, called for every row
@@ -21,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from polaris.desk.bank import BankSettings, default_bank
+from polaris.desk.bank import BankSettings, default_bank, with_horizon
 from polaris.desk.columns import Bank, Kernel
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings
@@ -60,8 +61,11 @@ def assemble(
 
 
 def _bank_settings(params: Mapping[str, Any]) -> BankSettings:
+    own = {name: value for name, value in params.items() if name != "horizon_ns"}
+    horizon = params.get("horizon_ns")
     try:
-        return msgspec.convert(params, BankSettings)
+        settings = msgspec.convert(own, BankSettings)
+        return settings if horizon is None else with_horizon(settings, msgspec.convert(horizon, int))
     except msgspec.ValidationError as cause:
         raise BadConfig(f"params of the pipeline: {cause}") from cause
 
