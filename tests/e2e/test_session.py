@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from picows import WSCloseCode
 
+from polaris.domain.errors import Unavailable
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import TIMER, RowBuffer
 from polaris.venues.protocol import FeedStats, Fetch, Reconnect, Send
@@ -261,6 +262,53 @@ async def test_a_venue_that_is_not_there_is_asked_again_and_the_reason_said():
     await session.close()
     await asyncio.wait_for(task, 1)
     await rest.close()
+
+
+async def test_a_venue_that_hangs_up_during_the_handshake_is_asked_again_and_the_feed_hears_nothing():
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    feed, rest = Feed(), Rest(f"http://127.0.0.1:{port}", Throttle(10, 10))
+    session = Session(feed, f"ws://127.0.0.1:{port}", rest, lambda feed: None, settings=QUICK)
+    task = asyncio.create_task(session.run())
+    await asyncio.sleep(0.2)
+    assert session.last_reason == "no connection: closed during the handshake"
+    assert session.connects == 0 and feed.told == [] and not task.done()
+    await session.close()
+    await asyncio.wait_for(task, 1)
+    await rest.close()
+    server.close()
+
+
+async def test_closing_does_not_wait_for_a_venue_that_never_answers():
+    test_is_over = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await test_is_over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    rest = Rest(f"http://127.0.0.1:{port}", Throttle(10, 10))
+    session = Session(Feed(), f"ws://127.0.0.1:{port}", rest, lambda feed: None, settings=QUICK)
+    task = asyncio.create_task(session.run())
+    await asyncio.sleep(0.1)
+    await session.close()
+    await asyncio.wait_for(task, 1)
+    await rest.close()
+    test_is_over.set()
+    await asyncio.sleep(0.05)
+    server.close()
+
+
+async def test_a_port_that_is_taken_is_named():
+    first = await Server(Venue()).start()
+    with pytest.raises(Unavailable, match=f"port {first.port} on 127.0.0.1 can't be opened"):
+        await Server(Venue(), first.port).start()
+    await first.close()
 
 
 async def test_a_message_in_several_frames_is_one_message():

@@ -10,24 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httpx
 
+from polaris.venues.capture import CaptureWriter
 from polaris.venues.throttle import Throttle
 
 SECOND: Final = 1_000_000_000
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 STOP_S: Final = {429: 10.0, 418: 120.0}  # how long to stay away where the venue gave no Retry-After
-
-
-class HttpCapture(Protocol):
-    """Keeps raw answers."""
-
-    def http(self, conn: str, ts: int, url: str, data: bytes | str) -> None:
-        """One document came."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Rest:
         *,
         timeout_s: float = 10.0,
         clock: Callable[[], int] = time.time_ns,
-        capture: HttpCapture | None = None,
+        capture: CaptureWriter | None = None,
         conn: str = "http",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

@@ -14,31 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
+from polaris.venues.capture import CaptureWriter
 from polaris.venues.protocol import Feed, Fetch, Reconnect, Send
 from polaris.venues.rest import SECOND, Rest
 from polaris.venues.throttle import Throttle
 
 ROWS_AT_ONCE: Final = 8192  # rows handed over at the latest, however many frames one read held
-
-
-class Capture(Protocol):
-    """Keeps what crosses the wire, as it was."""
-
-    def connect(self, conn: str, ts: int, addr: str) -> None:
-        """A socket opened."""
-        ...
-
-    def send(self, conn: str, ts: int, data: str) -> None:
-        """We sent a text."""
-        ...
-
-    def recv(self, conn: str, ts: int, data: bytes | str) -> None:
-        """A whole message came."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +78,7 @@ class Session:
         settings: SessionSettings | None = None,
         clock: Callable[[], int] | None = None,
         dice: random.Random | None = None,
-        capture: Capture | None = None,
+        capture: CaptureWriter | None = None,
         conn: str = "ws",
     ) -> None:
         self.feed = feed
@@ -110,6 +95,7 @@ class Session:
         self._conn = conn
         self._attempts: deque[int] = deque()
         self._connection: _Connection | None = None
+        self._patience: asyncio.Timeout | None = None  # while a connection is being opened
         self._closing = asyncio.Event()
 
     async def run(self) -> None:
@@ -131,6 +117,8 @@ class Session:
     async def close(self) -> None:
         """End `run`; the socket is closed with code 1000."""
         self._closing.set()
+        if self._patience is not None:
+            self._patience.reschedule(0.0)
         if self._connection is not None:
             self._connection.leave("closed by us", WSCloseCode.OK)
         await asyncio.sleep(0)
@@ -140,7 +128,7 @@ class Session:
         settings = self.settings
         connection = _Connection(self)
         try:
-            async with asyncio.timeout(settings.connect_timeout_s):
+            async with asyncio.timeout(settings.connect_timeout_s) as self._patience:
                 transport, _ = await ws_connect(
                     lambda: connection,
                     self._ws_url + self.feed.url(),
@@ -151,6 +139,12 @@ class Session:
         except (OSError, TimeoutError, WSError) as cause:
             self.last_reason = f"no connection: {type(cause).__name__} {cause}".rstrip()
             connection.raise_failure()
+            return False
+        finally:
+            self._patience = None
+        if not connection.opened:
+            transport.disconnect(False)
+            self.last_reason = "no connection: closed during the handshake"
             return False
         disconnected = asyncio.ensure_future(transport.wait_disconnected())
         try:
@@ -203,6 +197,11 @@ class _Connection(WSListener):
         self._left = False
         self._failure: Exception | None = None
         self.normal_close = False
+
+    @property
+    def opened(self) -> bool:
+        """Whether the handshake was completed."""
+        return self._transport is not None
 
     # what picows calls
 

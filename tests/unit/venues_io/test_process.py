@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from polaris.domain.book import Book
 from polaris.domain.errors import BadConfig
-from polaris.venues.served.process import LEVELS, Market, listings
+from polaris.venues.served.floor import LEVELS, listings
+from polaris.venues.served.process import Market
 
 START = 1_760_000_000_000_000_000
 

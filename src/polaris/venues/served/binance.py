@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from polaris.domain.numbers import text
-from polaris.venues.served.process import Floor, Print, Update
+from polaris.venues.served.floor import Floor, Print, Update
 from polaris.venues.served.server import Client, Query, Reply, json_reply
 
 MS: Final = 1_000_000

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from polaris.domain.numbers import text
-from polaris.venues.served.process import KINDS, Floor, Print, Side, Update
+from polaris.venues.served.fair import KINDS
+from polaris.venues.served.floor import Floor, Print, Side, Update
 from polaris.venues.served.server import Client, Query, Reply, json_reply
 
 CHANNELS: Final = ("level2", "market_trades", "ticker", "ticker_batch", "heartbeats")

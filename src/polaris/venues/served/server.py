@@ -22,11 +22,13 @@ from picows import (
     ws_create_server,
 )
 
+from polaris.domain.errors import Unavailable
 from polaris.venues.endpoint import VenueEndpoint
 
 HOST: Final = "127.0.0.1"
 QUEUE_BYTES: Final = 16 * 1024 * 1024  # unread bytes a client may have
 GOODBYE_S: Final = 1.0  # how long a client may take to answer our goodbye
+MESSAGE_BYTES: Final = 64 * 1024  # the most a client may say at once
 REASON_BYTES: Final = 123  # a close frame holds no more
 Query = dict[str, list[str]]
 
@@ -167,18 +169,21 @@ class Server:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> Self:
-        """Listen; a second start changes nothing."""
+        """Listen; a second start changes nothing. Raises Unavailable where the port is taken."""
         if self._server is not None:
             return self
-        self._server = await ws_create_server(
-            self._route,
-            HOST,
-            self.port,
-            enable_auto_ping=True,
-            auto_ping_idle_timeout=self._ping_s,
-            auto_ping_reply_timeout=self._ping_s,
-            max_frame_size=64 * 1024,
-        )
+        try:
+            self._server = await ws_create_server(
+                self._route,
+                HOST,
+                self.port,
+                enable_auto_ping=True,
+                auto_ping_idle_timeout=self._ping_s,
+                auto_ping_reply_timeout=self._ping_s,
+                max_frame_size=MESSAGE_BYTES,
+            )
+        except OSError as cause:
+            raise Unavailable(f"port {self.port} on {HOST} can't be opened: {cause.strerror or cause}; choose another, or 0 for any free one") from cause
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
