@@ -120,7 +120,8 @@ def decide(  # type: ignore[no-untyped-def]
                     record["limit"] = volatilities[k]
                 account["decisions"] += 1
                 n += 1
-        if (targeted or not direct) and account["trading"] != OBSERVE and (position["target"] != position["lots"] or position["working_orders"] > 0):
+        planned = (targeted or not direct) and account["trading"] != OBSERVE
+        if planned and (position["working_orders"] > 0 or (position["target"] != position["lots"] and now >= position["retry_at"])):
             n = plan(rule, terms, account, positions, orders, active, instrument, position["target"], records, n)
         if now - account["sampled"] >= rule["equity_sample_ns"]:
             n = sample_equity(rule, account, positions, orders, active, records, n)

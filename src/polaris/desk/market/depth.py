@@ -25,7 +25,8 @@ SEEN = np.dtype(
         ("ask_lots", "<i8"),
         ("quoted", "<i8"),  # 1: the touch comes from quotes
         ("valid", "<i8"),  # 1: both sides are known
-        ("unfolded", "<i8"),  # boundary of this batch that holds the book's depth as it still is, -1 where none does
+        ("unfolded", "<i8"),  # the boundary of this batch that holds the depth last written, -1 where none does
+        ("stale", "<i8"),  # which of its sides changed since: 1 bids, 2 asks
     ]
 )
 BAR_LOTS = 2**40  # what stands at a bar's close: bars say nothing of depth
@@ -71,8 +72,12 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
         elif kind == DEPTH:
             if flags & CLEAR:
                 clear(counts[instrument])
-            s["unfolded"] = -1
-            if set_level(books[instrument], counts[instrument], 1 if flags & ASK else 0, row["price"], row["quantity"]) == FULL:
+            side = 1 if flags & ASK else 0
+            if flags & CLEAR:
+                s["stale"] = 3
+            elif want_depth and s["stale"] & (side + 1) == 0 and shows(depth, s["unfolded"], side, row["price"]):
+                s["stale"] |= side + 1
+            if set_level(books[instrument], counts[instrument], side, row["price"], row["quantity"]) == FULL:
                 every["clock"] = clock
                 for other in range(seen.size):
                     seen[other]["unfolded"] = -1
@@ -97,8 +102,8 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             s["ask_lots"] = BAR_LOTS
             s["valid"] = 1
         else:
-            s["unfolded"] = -1
             if row["price"] != LIVE:
+                s["stale"] = 3
                 clear(counts[instrument])
                 s["valid"] = s["quoted"]
             continue
@@ -117,14 +122,9 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
         top["lots"] = lots
         at[m] = i
         if want_depth:
-            before = s["unfolded"]
-            if before >= 0 and (kind == TRADE or (kind == QUOTE and counts[instrument, 0] > 0)):
-                for side in range(4):
-                    for level in range(LEVELS):
-                        depth[m, side, level] = depth[before, side, level]
-            else:
-                write_depth(depth[m], books[instrument], counts[instrument], s["bid"], s["bid_lots"], s["ask"], s["ask_lots"])
+            write_depth(depth, m, s, books, counts, instrument)
             s["unfolded"] = m
+            s["stale"] = 0
         m += 1
     every["clock"] = clock
     for instrument in range(seen.size):
@@ -133,35 +133,47 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
 
 
 @kernel
-def write_depth(out, book, counts, bid, bid_lots, ask, ask_lots):  # type: ignore[no-untyped-def]
-    """The best levels of a book as int64[4, LEVELS]; an instrument without depth shows its touch alone."""
-    n_bids = counts[0]
-    n_asks = counts[1]
-    if n_bids == 0 or n_asks == 0:
-        for level in range(LEVELS):
-            out[0, level] = 0
-            out[1, level] = 0
-            out[2, level] = 0
-            out[3, level] = 0
-        out[0, 0] = bid
-        out[1, 0] = bid_lots
-        out[2, 0] = ask
-        out[3, 0] = ask_lots
-        return
-    place = n_bids
-    for level in range(LEVELS):
-        place -= 1
-        while place >= 0 and book[0, place, 1] == 0:
-            place -= 1
-        out[0, level] = book[0, place, 0] if place >= 0 else 0
-        out[1, level] = book[0, place, 1] if place >= 0 else 0
-    place = n_asks
-    for level in range(LEVELS):
-        place -= 1
-        while place >= 0 and book[1, place, 1] == 0:
-            place -= 1
-        out[2, level] = -book[1, place, 0] if place >= 0 else 0
-        out[3, level] = book[1, place, 1] if place >= 0 else 0
+def shows(depth, before, side, price):  # type: ignore[no-untyped-def]
+    """Whether a change at this price can be seen among the levels of boundary `before`."""
+    if before < 0 or depth[before, 2 * side + 1, LEVELS - 1] == 0:
+        return True
+    worst = depth[before, 2 * side, LEVELS - 1]
+    return price <= worst if side else price >= worst
+
+
+@kernel
+def write_depth(depth, m, s, books, counts, instrument):  # type: ignore[no-untyped-def]
+    """The best levels as depth[m]; a side that did not change comes from the boundary before.
+
+    An instrument without depth shows its touch alone.
+    """
+    before = s["unfolded"]
+    alone = counts[instrument, 0] == 0 or counts[instrument, 1] == 0
+    for side in range(2):
+        row = 2 * side
+        if alone:
+            for level in range(LEVELS):
+                depth[m, row, level] = 0
+                depth[m, row + 1, level] = 0
+            depth[m, row, 0] = s["ask"] if side else s["bid"]
+            depth[m, row + 1, 0] = s["ask_lots"] if side else s["bid_lots"]
+        elif before >= 0 and s["stale"] & (side + 1) == 0:
+            for level in range(LEVELS):
+                depth[m, row, level] = depth[before, row, level]
+                depth[m, row + 1, level] = depth[before, row + 1, level]
+        else:
+            place = counts[instrument, side]
+            for level in range(LEVELS):
+                place -= 1
+                while place >= 0 and books[instrument, side, place, 1] == 0:
+                    place -= 1
+                if place < 0:
+                    depth[m, row, level] = 0
+                    depth[m, row + 1, level] = 0
+                else:
+                    key = books[instrument, side, place, 0]
+                    depth[m, row, level] = -key if side else key
+                    depth[m, row + 1, level] = books[instrument, side, place, 1]
 
 
 class Market:
