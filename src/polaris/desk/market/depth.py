@@ -124,7 +124,7 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
         if want_depth:
             write_depth(depth, m, s, books, counts, instrument)
             s["unfolded"] = m
-            s["stale"] = 0
+            s["stale"] = 3 if counts[instrument, 0] == 0 or counts[instrument, 1] == 0 else 0
         m += 1
     every["clock"] = clock
     for instrument in range(seen.size):
