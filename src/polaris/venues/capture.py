@@ -74,14 +74,17 @@ class Capture:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.warnings: list[Truncation] = []
-        first = next(self._texts(), (1, b"", True))[1]
+        _, first, whole = next(self._texts(), (1, b"", True))
         self.warnings.clear()
         if not first.strip():
             raise BadCapture(path, "the file is empty; a capture has at least one line")
-        self._read = _read_json if first[:1] == b"{" else _read_plain
-        self.header = _header(self.path, first) if first[:1] == b"{" else Header()
-        if first[:1] != b"{" and not first.split(b" ", 1)[0].isdigit():
+        if not whole:
+            raise BadCapture(path, f"it ends within its first line, {_shown(first)}", 1)
+        is_json = first[:1] == b"{"
+        if not is_json and not first.split(b" ", 1)[0].isdigit():
             raise BadCapture(path, f"{_shown(first)} begins no capture; expected a JSON object or '<ns> <frame>'", 1)
+        self.header = _header(self.path, first) if is_json else Header()
+        self._read = _read_json if is_json else _read_plain
 
     def __iter__(self) -> Iterator[Line]:
         """The lines in the order of the file, the header among them."""
