@@ -3,10 +3,10 @@
     python benchmarks/bench_sweep.py         one JSON object
 """
 
-import json
 import statistics
 import sys
 import time
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from work import PAIRS, bars
 LOTS = 100
 
 
-def main(times: int = 3) -> dict[str, Any]:
-    """CPU time, the median of `times`, after one combination to warm the kernels."""
+def main(json: bool = False, times: int = 3) -> dict[str, Any]:
+    """CPU time, the median of `times`, after one combination to warm the kernels; printed in words unless json is set."""
     closes, item, terms = bars(100_000)[3], instruments()[0], settings()
     sweep(closes, CROSSOVER, PAIRS[:1], item, terms, LOTS)
     spent = []
@@ -29,7 +29,10 @@ def main(times: int = 3) -> dict[str, Any]:
         outcome = sweep(closes, CROSSOVER, PAIRS, item, terms, LOTS)
         spent.append(time.process_time() - start)
     fills = outcome.accounts["fills"]
-    return {"combinations_per_second": len(PAIRS) / statistics.median(spent), "peak_mb": peak_mb(), "fills": int(fills.sum()), "fills_of_each": fills.tolist()}
+    told = {"combinations_per_second": len(PAIRS) / statistics.median(spent), "peak_mb": peak_mb(), "fills": int(fills.sum())}
+    if not json:
+        print(f"{told['combinations_per_second']:,.0f} combinations/s over {closes.size:,} closes, {told['peak_mb']:,.0f} MB at most, {told['fills']:,} fills")
+    return told
 
 
 def peak_mb() -> float:
@@ -43,4 +46,4 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    print(dumps(main(json=True)))

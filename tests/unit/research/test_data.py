@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from polaris.domain.errors import BadConfig, BadData
 from polaris.domain.instrument import Product
-from polaris.domain.market import ASK, BAR, TRADE, event
+from polaris.domain.market import ASK, BAR, ROW, TRADE, event
 from polaris.research.columns import Column, Table, decimals_of, integers, read
 from polaris.research.data import Source, load, merge
 
@@ -68,6 +68,22 @@ def test_a_price_off_the_declared_grid_is_refused_and_never_rounded(tmp_path):
     source = bars(tmp_path, close=[100.1, 100.2, 100.1, 100.25, 100.2])
     with pytest.raises(BadData, match=r"row 4, close: 100.25 is not a multiple of 0.1"):
         load([Source(path=source.path, symbol=source.symbol, price_decimals=1)], tmp_path)
+
+
+@pytest.mark.parametrize(("value", "decimals"), [(100.0001, 1), (100.00001, 2), (1e12 + 0.25, 0), (5e10 + 0.015625, 1)])
+def test_a_small_distance_from_the_grid_is_a_distance(value, decimals):
+    column = Column("price", np.array([value]))
+    table = Table(Path("x"), pl.DataFrame({"price": column.values}), {"price": "price"})
+    with pytest.raises(BadData, match="is not a multiple of"):
+        integers(table, column, decimals)
+
+
+def test_a_sum_of_doubles_is_the_decimal_it_means():
+    column = Column("size", np.array([0.1 + 0.2, sum([0.1] * 1000)]))
+    table = Table(Path("x"), pl.DataFrame({"size": column.values}), {"size": "size"})
+    assert column.values[0] != 0.3
+    assert integers(table, column, 1).tolist() == [3, 1000]
+    assert decimals_of(table, column) == 1
 
 
 def test_a_missing_column_names_the_columns_there_are(tmp_path):
@@ -175,18 +191,12 @@ def _zeros(value: int, most: int) -> int:
 def test_a_merge_is_stable_and_loses_nothing(clocks):
     parts = []
     for which, clock in enumerate(clocks):
-        part = np.zeros(len(clock), merge_dtype())
+        part = np.zeros(len(clock), ROW)
         part["ts_recv"], part["instrument"], part["price"] = clock, which, range(len(clock))
         parts.append(part)
     rows = merge(parts)
     told = [(int(row["ts_recv"]), int(row["instrument"]), int(row["price"])) for row in rows]
     assert told == sorted((ts, which, i) for which, clock in enumerate(clocks) for i, ts in enumerate(clock))
-
-
-def merge_dtype() -> np.dtype:
-    from polaris.domain.market import ROW
-
-    return ROW
 
 
 @pytest.mark.parametrize(
