@@ -29,7 +29,7 @@ SETTINGS = BankSettings(
         reversion=ReversionSettings(sample_ns=SECOND // 4, half_life=100, warmup=30),
         flow=FlowSettings(half_life_ns=60 * SECOND, warmup=5),
     ),
-    ensemble=EnsembleSettings(half_life_ns=3600 * SECOND),
+    ensemble=EnsembleSettings(horizon_ns=5 * SECOND, half_life_ns=3600 * SECOND),
     entry_points=False,
 )
 

@@ -209,6 +209,15 @@ def test_the_crossover_gives_no_signal_at_first_and_then_one_at_every_change_of_
     assert columns[0].tolist() == [0, 0, 0, 5, 0, 0, 0, 5, 5]
 
 
+def test_the_crossovers_first_side_is_no_signal_though_the_fast_average_is_above() -> None:
+    kernel = crossover(1, 2, 5)
+    tops = np.zeros(5, TOP)
+    tops["kind"], tops["price"] = TRADE, [1, 2, 3, 2, 4]
+    columns = np.zeros((1, 5))
+    kernel.run(tops, np.zeros((0, 4, LEVELS), np.int64), columns, np.zeros(0, np.int64), 0, np.zeros(1, kernel.state), np.array(kernel.params))
+    assert columns[0].tolist() == [0, 0, 0, 0, 5]
+
+
 def test_the_crossover_hears_trades_and_bars_only() -> None:
     kernel = crossover(1, 2, 1)
     tops = np.zeros(6, TOP)

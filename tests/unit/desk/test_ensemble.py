@@ -42,9 +42,9 @@ def stub(name: str, **changes: Any) -> Kernel:
 class Hearing:
     """The ensemble over two alphas, `good` and `noise`, on a market where good knows the sign of the next five seconds."""
 
-    def __init__(self, n: int, *, skill: float = 1.0, seed: int = 1, settings: EnsembleSettings = EnsembleSettings()) -> None:  # noqa: B008
+    def __init__(self, n: int, *, skill: float = 1.0, seed: int = 1, settings: EnsembleSettings | None = None) -> None:
         dice = np.random.default_rng(seed)
-        self.kernel = ensemble([stub("good"), stub("noise")], settings)
+        self.kernel = ensemble([stub("good"), stub("noise")], settings or EnsembleSettings(horizon_ns=5 * SECOND))
         signal = dice.normal(size=n)
         steps = dice.normal(0, VOLATILITY, n)
         steps[1:] += skill * VOLATILITY * signal[:-1]  # an AR(1)-free signal: each second it tells the next
