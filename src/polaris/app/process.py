@@ -154,7 +154,7 @@ def start_detached(arguments: list[str], data_dir: Path, *, timeout_s: float = 1
         if waiting:
             waiting(passed)
         time.sleep(0.1)
-    raise Unavailable(f"the desk (process {child.pid}) did not answer within {timeout_s:.0f} s; see {log}")
+    raise Unavailable(f"the desk (process {child.pid}) did not answer within {timeout_s:.0f} s and runs on; see {log}, or end it with: polaris stop")
 
 
 def stop(desk: Running, *, timeout_s: float = 30.0, force: bool = False, waiting: Callable[[float], None] | None = None) -> float:

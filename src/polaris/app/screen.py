@@ -29,7 +29,7 @@ MODES: Final = {
 TRADING: Final = {"running": "green", "paused": "bold yellow", "killed": "bold white on red", "observe": "cyan"}
 BOOKS: Final = {"LIVE": "green", "SYNCING": "yellow", "STALE": "red", "DISCONNECTED": "bright_black"}
 HAPPENINGS: Final = {"fill": "bold", "refused": "yellow", "rejected": "red", "halt": "bold red", "cancel": "bright_black", "cancelled": "bright_black"}
-FEATURES_SHOWN: Final = 10
+SHOWN_LAST: Final = frozenset({"mid", "spread_ticks", "weighted_mid", "microprice", "age"})  # they say again what the books say above
 
 Lines = list[RenderableType]
 
@@ -141,11 +141,11 @@ def _books(books: Sequence[InstrumentStatus], hidden: int, width: int) -> Lines:
             book.symbol,
             Text(book.state.lower(), BOOKS.get(book.state, "")),
             Text(_age(book.age_ns), _age_style(book.age_ns)),
-            Text(book.bid or "-", price_style),
-            Text(book.ask or "-", price_style),
+            Text(_trimmed(book.bid, 2) or "-", price_style),
+            Text(_trimmed(book.ask, 2) or "-", price_style),
             *levels,
-            Text(book.position, "bold" if book.position.strip("-0.") else "bright_black"),
-            Text(book.target, "" if book.target.strip("-0.") else "bright_black"),
+            Text(_trimmed(book.position), "bold" if book.position.strip("-0.") else "bright_black"),
+            Text(_trimmed(book.target), "" if book.target.strip("-0.") else "bright_black"),
             _profit(_sum(book.realised, book.unrealised)),
         )
     if not books:
@@ -171,7 +171,8 @@ def _forecasts(status: Status, books: Sequence[InstrumentStatus], width: int) ->
 
 
 def _features(books: Sequence[InstrumentStatus], width: int) -> Lines:
-    names = list(dict.fromkeys(name for book in books for name in book.features))[:FEATURES_SHOWN]
+    known = dict.fromkeys(name for book in books for name in book.features)
+    names = sorted(known, key=lambda name: name in SHOWN_LAST)
     names = names[: max(1, (width - 18) // 14)]
     if not names:
         return []
@@ -215,9 +216,9 @@ def _happening(what: Happening, width: int) -> Text:
     style = HAPPENINGS.get(what.kind, "")
     side = {"buy": ("▲ buy ", "green"), "sell": ("▼ sell", "red")}.get(what.side, ("      ", ""))
     text = Text.assemble((f"{_clock(what.ts)} ", "bright_black"), (f"{what.kind:<9.9} ", style), side)
-    text.append(f" {what.quantity:>11} {what.symbol:<17}")
+    text.append(f" {_trimmed(what.quantity):>11} {what.symbol:<17}")
     if what.price:
-        text.append(f"@ {what.price:<11}")
+        text.append(f"@ {_trimmed(what.price, 2):<11}")
     if what.type:
         text.append(f" {what.type}", "bright_black")
     if what.reason:
@@ -304,6 +305,13 @@ def _signed(amount: str) -> str:
 
 def _money_text(amount: str) -> str:
     return f"{float(amount):,.2f}"
+
+
+def _trimmed(number: str, decimals: int = 0) -> str:
+    """A venue's decimal text without its trailing zeros, but with at least `decimals` decimals where it has them."""
+    whole, dot, part = number.partition(".")
+    kept = part[:decimals] + part[decimals:].rstrip("0")
+    return f"{whole}.{kept}" if dot and kept else whole
 
 
 def _sum(*amounts: str) -> str:

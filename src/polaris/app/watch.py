@@ -5,10 +5,12 @@ next market event. Asking costs it one small answer a frame.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Final
 
+import structlog
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -19,6 +21,8 @@ from polaris.domain.errors import Unavailable
 
 FRAMES_PER_SECOND: Final = 5
 LINE_EVERY_S: Final = 15.0
+
+log = structlog.get_logger()
 
 
 def watch(ask: Callable[[], Status], alive: Callable[[], bool], console: Console) -> Status | None:
@@ -41,12 +45,32 @@ def watch(ask: Callable[[], Status], alive: Callable[[], bool], console: Console
     return last
 
 
-def lines(ask: Callable[[], Status], alive: Callable[[], bool], say: Callable[[str], None], every_s: float = LINE_EVERY_S) -> None:
-    """One line now and then, for where there is no terminal; returns when the desk is gone."""
+def now_and_then(ask: Callable[[], Status], alive: Callable[[], bool], tell: Callable[[Status], None], every_s: float = LINE_EVERY_S) -> None:
+    """Tell the status now and then, for where there is no terminal; returns when the desk is gone."""
     due = time.monotonic() + min(3.0, every_s)
     while alive():
         if time.monotonic() >= due:
             with contextlib.suppress(Unavailable):
-                say(screen.line(ask()))
+                tell(ask())
             due += every_s
         time.sleep(0.1)
+
+
+def say_in_a_line(status: Status) -> None:
+    """One line for a person on standard output; one log line with its fields where that is no terminal."""
+    if sys.stdout.isatty():
+        print(screen.line(status), flush=True)  # noqa: T201 - this is the command line
+        return
+    log.info(
+        "status",
+        mode=status.mode,
+        trading=status.trading,
+        books_live=sum(book.state == "LIVE" for book in status.instruments),
+        books=len(status.instruments),
+        equity=status.account.equity,
+        day_profit=status.account.day_profit,
+        orders=status.counts.orders,
+        fills=status.counts.fills,
+        refused=sum(status.counts.refusals.values()),
+        seq=status.log.seq,
+    )

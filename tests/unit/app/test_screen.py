@@ -60,6 +60,14 @@ def test_many_instruments_are_cut_and_counted(busy):
         assert any("more" in text for text in lines)
 
 
+def test_a_venues_padding_is_not_shown(busy):
+    (book, *_) = busy.instruments
+    padded = msgspec.structs.replace(book, bid="64896.10000000", position="-0.50000000", target="0.00000000")
+    row = next(text for text in drawn(msgspec.structs.replace(busy, instruments=(padded,)), 80, 24) if "64896.10 " in text)
+    assert " -0.5 " in row
+    assert "00000" not in row
+
+
 def test_markup_in_a_name_is_shown_and_not_obeyed(busy):
     odd = msgspec.structs.replace(busy, trading="paused", trading_reason="[bold]by [red]me", market="[link]x")
     assert "[bold]by [red]me" in drawn(odd, 160, 50)[0]

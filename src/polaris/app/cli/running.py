@@ -261,7 +261,7 @@ def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json:
             timer.start()
         if not parent:
             ask = _asker(settings.data_dir)
-            threading.Thread(target=watch.lines, args=(ask, lambda: not ended.is_set(), note if as_json else say), daemon=True).start()
+            threading.Thread(target=watch.now_and_then, args=(ask, lambda: not ended.is_set(), watch.say_in_a_line), daemon=True).start()
         try:
             last = _run(run_desk(settings, tell, fresh=fresh))
         finally:

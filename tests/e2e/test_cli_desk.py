@@ -1,0 +1,152 @@
+"""The desk from its command line: started, watched, stopped, and found again."""
+
+import contextlib
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from polaris.app import process
+
+WITHIN_S = 60
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch) -> Path:
+    """A data folder whose desk is gone afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POLARIS_DATA__DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("POLARIS_SERVER__PORT", "0")
+    yield tmp_path / "data"
+    if desk := process.running(tmp_path / "data"):
+        process.stop(desk, timeout_s=10, force=True)
+
+
+def polaris(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "polaris", *arguments], capture_output=True, text=True, timeout=180, check=False)
+
+
+def answered(*arguments: str) -> Any:
+    """What a verb says with --json."""
+    done = polaris(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def eventually(what: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
+    """The first truthy answer."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"not within {within_s} s")
+
+
+def test_a_desk_is_started_behind_watched_stopped_and_continued(data):
+    started = answered("start", "--detach")
+    assert started["pid"] == process.running(data).pid
+    second = polaris("start", "--detach")
+    assert (second.returncode, "already runs" in second.stderr) == (3, True)
+
+    def status() -> Any:
+        return process.status(process.running(data))
+
+    def books_live() -> bool:
+        now = status()
+        return len(now.instruments) == 4 and all(book.state == "LIVE" for book in now.instruments)
+
+    eventually(books_live)
+    now = answered("status")
+    assert (now["mode"], now["trading"], now["market"]) == ("paper", "running", "builtin")
+    assert {venue["name"] for venue in now["venues"]} == {"coinbase", "binance"}
+    assert float(now["account"]["equity"]) > 0
+    assert "PAPER" in polaris("status").stdout
+
+    with urlopen(f"{started['url']}/metrics", timeout=5) as answer:
+        families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    assert {sample.labels["venue"]: sample.value > 0 for sample in families["polaris_frames"].samples} == {"coinbase": True, "binance": True}
+
+    stopped = answered("stop")
+    assert (stopped["stopped"], stopped["pid"]) == (True, started["pid"])
+    assert polaris("status").returncode == 3
+    assert '"desk stopped"' in polaris("logs").stdout
+
+    seq = answered("replay", str(data / "log"))["seq"]
+    assert seq > 0
+    answered("start", "--detach")
+    assert status().log.resumed_from == seq
+    assert polaris("stop").returncode == 0
+
+
+def test_a_desk_runs_in_the_foreground_for_a_while_and_sums_up(data):
+    done = polaris("start", "--for", "6 s", "--no-screen", "--json")
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout)
+    assert last["log"]["seq"] > 0
+    assert '"books_live"' in done.stderr
+    assert not (data / process.PID_FILE).exists()
+
+
+class Terminal:
+    """`polaris` on a terminal of 120 x 40, as a person has it."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.seen = ""
+        self.pid, self.file = pty.fork()
+        if self.pid == 0:
+            os.environ.update(COLUMNS="120", LINES="40", TERM="xterm-256color")
+            os.execv(sys.executable, [sys.executable, "-m", "polaris", *arguments])
+
+    def read_until(self, words: str, within_s: float = WITHIN_S) -> None:
+        deadline = time.monotonic() + within_s
+        while words not in self.seen:
+            assert time.monotonic() < deadline, f"{words!r} is not in {self.seen[-2000:]!r}"
+            self._read(0.2)
+
+    def ended(self, within_s: float = WITHIN_S) -> int:
+        """The exit code."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            self._read(0.1)
+            pid, code = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(code)
+        raise AssertionError(f"did not end within {within_s} s: {self.seen[-2000:]!r}")
+
+    def _read(self, wait_s: float) -> None:
+        with contextlib.suppress(OSError):
+            if select.select([self.file], [], [], wait_s)[0]:
+                self.seen += os.read(self.file, 65536).decode("utf-8", "replace")
+
+
+def test_on_a_terminal_the_desk_is_drawn_and_ctrl_c_stops_it(data):
+    terminal = Terminal("start")
+    terminal.read_until("PAPER")
+    terminal.read_until("BTC-USD.coinbase")
+    desk = process.running(data)
+    assert desk.pid != terminal.pid  # who draws does not trade
+    os.write(terminal.file, b"\x03")
+    assert terminal.ended() == 0
+    assert "the desk stopped" in terminal.seen
+    assert "Traceback" not in terminal.seen
+    assert process.running(data) is None
+
+
+def test_a_terminal_that_is_killed_takes_its_desk_along(data):
+    terminal = Terminal("start")
+    terminal.read_until("PAPER")
+    os.kill(terminal.pid, signal.SIGKILL)
+    os.waitpid(terminal.pid, 0)
+    eventually(lambda: process.running(data) is None)
