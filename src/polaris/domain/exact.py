@@ -11,6 +11,7 @@ import numpy as np
 from polaris.domain.kernel import kernel
 
 HALF = 2**62
+MOST = 2**63 - 1
 
 
 @kernel
@@ -23,13 +24,14 @@ def mul_divmod(a, b, c):  # type: ignore[no-untyped-def]
     """
     if a < 0 or b < 0 or c <= 0:
         return -1, 0
-    if a < 3037000499 and b < 3037000499:  # below sqrt(2**63): the product fits
-        product = a * b
-        return product // c, product % c
-    if a == 0 or b == 0:
-        return 0, 0
     if a > b:
         a, b = b, a
+    if a == 0:
+        return 0, 0
+    if b <= MOST // a:  # the product fits
+        product = a * b
+        quotient = product // c
+        return quotient, product - quotient * c
     # a's bits from the top: double what we have, add b where the bit is set; the remainder never leaves [0, c)
     whole, part = b // c, b % c
     quotient, remainder = 0, 0
@@ -46,7 +48,7 @@ def mul_divmod(a, b, c):  # type: ignore[no-untyped-def]
         else:
             remainder += remainder
         if (a >> bit) & 1:
-            if quotient > 2**63 - 1 - whole - 1:
+            if quotient > MOST - whole - 1:
                 return -1, 0
             quotient += whole
             if remainder >= c - part:

@@ -45,7 +45,8 @@ def plan(rule, terms, account, positions, orders, active, instrument, target, re
     worth = float(price) * term["money_per_tick_lot"]
     most = int(min(float(term["max_order_notional"]) * 0.999 / worth, 9e18))
     lots = min(lots, most)
-    lots = lots // term["quantity_increment"] * term["quantity_increment"]
+    if term["quantity_increment"] > 1:
+        lots = lots // term["quantity_increment"] * term["quantity_increment"]
     if lots < term["min_lots"] or lots <= 0 or float(lots) * worth < 1.001 * float(term["min_notional"]):
         return n
     n, _ = submit(rule, terms, account, positions, orders, active, records, n, instrument, side, kind, price, lots)
@@ -58,6 +59,8 @@ def aim(term, position, side, kind):  # type: ignore[no-untyped-def]
     if kind == MARKET:
         return position["ask"] if side == BUY else position["bid"]
     increment = term["price_increment"]
+    if increment == 1:
+        return position["ask"] if (side == BUY) == (kind == IOC) else position["bid"]
     if kind == IOC:
         price = position["ask"] if side == BUY else position["bid"]
         return -(-price // increment) * increment if side == BUY else price // increment * increment

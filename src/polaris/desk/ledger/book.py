@@ -58,8 +58,8 @@ def book_fill(account, position, side, lots, amount, fee):  # type: ignore[no-un
         size = -held if held < 0 else held
         closing = min(lots, size)
         basis = position["cost"] if position["cost"] >= 0 else -position["cost"]
-        released = mul_div(basis, closing, size)
-        closed_amount = mul_div(amount, closing, lots)
+        released = basis if closing == size else mul_div(basis, closing, size)
+        closed_amount = amount if closing == lots else mul_div(amount, closing, lots)
         if side == SELL:  # closes a long: it cost `released`, it brings `closed_amount`
             realised = closed_amount - released
             position["cost"] -= released

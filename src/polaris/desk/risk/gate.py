@@ -1,8 +1,8 @@
 """The gate: every order of every origin passes here, inline, or does not leave.
 
 It answers with a reason and the two figures that decided, and it changes nothing but the rate bucket and the memory of
-the last order. What reduces a position is let through a loss limit and a pause's successor, never through the kill
-switch, a dead book or a price out of its band.
+the last order. What reduces a position is let through a pause and a reached loss limit, never through the kill switch,
+a dead book or a price out of its band.
 """
 
 from polaris.desk.ledger.book import notional
@@ -73,11 +73,11 @@ def gate(rule, term, account, position, side, kind, price, lots):  # type: ignor
 
     if lots < term["min_lots"] or lots > term["max_order_lots"]:
         return ORDER_SIZE, float(lots), float(term["max_order_lots"] if lots >= term["min_lots"] else term["min_lots"])
-    if lots % term["quantity_increment"] != 0:
+    if term["quantity_increment"] > 1 and lots % term["quantity_increment"] != 0:
         return INCREMENT, float(lots), float(term["quantity_increment"])
     if price <= 0:
         return UNREADABLE, float(price), 1.0
-    if kind != MARKET and price % term["price_increment"] != 0:
+    if kind != MARKET and term["price_increment"] > 1 and price % term["price_increment"] != 0:
         return INCREMENT, float(price), float(term["price_increment"])
     mid = 0.5 * float(bid + ask)
     distance = (float(price) - mid) / mid
