@@ -20,8 +20,9 @@ from polaris.venues.binance import orders
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.record import record
-from polaris.venues.replay import replay_captures
+from polaris.venues.replay import Replay, replay_captures
 from polaris.venues.served.builtin import BuiltinMarket, builtin_process
+from polaris.venues.served.recording import serve_recording
 from polaris.venues.session import SessionSettings
 
 START = 1_760_000_000_000_000_000
@@ -392,6 +393,15 @@ async def test_what_is_recorded_from_the_built_in_market_replays_to_live_books(t
     for report in replay_captures([one.path for one in done])["files"]:
         assert report["gaps"] == 0 and report["frames"] > 20
         assert {symbol["state"] for symbol in report["symbols"].values()} == {"LIVE"}
+    for one in done:  # and what was recorded can be served, and heard again
+        async with await serve_recording(one.path, 0) as served:
+            where = {one.venue: served.endpoint}
+            instruments = Instruments(await discover(where, {one.venue: WISHES[one.venue]}))
+            assert list(instruments) == list(Replay(one.path).instruments)
+            desk = Desk(LiveFeeds(where, instruments, SessionSettings(ends_on_normal_close=True)))
+            await asyncio.wait_for(desk.feeds.run(desk.on_rows), 10)
+            assert all(LIVE in states for states in desk.states)
+            assert desk.feeds.feeds[one.venue].stats.gaps == 0
     with pytest.raises(BadCapture, match="there is such a file already"):
         await record(market.endpoints, WISHES, tmp_path / "day.jsonl.zst", 1)
 

@@ -65,12 +65,12 @@ class BinanceVenue:
     def _publish(self, floor: Floor, update: Update) -> None:
         wire, ms = floor.listing.wire, update.ts // MS
         for trade in update.trades:
-            self._tell(wire, ("trade",), lambda trade=trade: _trade(floor, trade, ms))
-            self._tell(wire, ("aggTrade",), lambda trade=trade: _agg_trade(floor, trade, ms))
-        ticker = _book_ticker(floor)
-        if ticker[1] != self._tops.get(wire):
-            self._tops[wire] = ticker[1]
-            self._tell(wire, ("bookTicker",), lambda: ticker[0] + ticker[1])
+            self._tell(wire, ("trade",), _trade(floor, trade, ms))
+            self._tell(wire, ("aggTrade",), _agg_trade(floor, trade, ms))
+        number, ticker = _book_ticker(floor)
+        if ticker != self._tops.get(wire):
+            self._tops[wire] = ticker
+            self._tell(wire, ("bookTicker",), number + ticker)
         for every_ms in (100, 1000):
             gathered = self._depth[wire, every_ms]
             gathered.changes.update(update.changes)
@@ -79,18 +79,16 @@ class BinanceVenue:
             gathered.due = update.ts + gathered.every_ns
             if gathered.changes:
                 names = tuple(name for name, at in DEPTH_MS.items() if at == every_ms)
-                self._tell(wire, names, lambda gathered=gathered: _depth(floor, gathered, update.last_id, ms))
+                self._tell(wire, names, _depth(floor, gathered, update.last_id, ms))
                 gathered.changes = {}
                 gathered.first_id = update.last_id + 1
 
-    def _tell(self, wire: str, kinds: tuple[str, ...], write: Any) -> None:
+    def _tell(self, wire: str, kinds: tuple[str, ...], event: str) -> None:
         """Send one event to everyone who listens to one of these streams of this symbol."""
-        event = ""
         names = [f"{wire.lower()}@{kind}" for kind in kinds]
         for client, held in list(self._streams.items()):
             for name in names:
                 if name in held:
-                    event = event or write()
                     client.send(event if _raw(client) else f'{{"stream":"{name}","data":{event}}}')
 
     # clients
