@@ -179,6 +179,15 @@ def stop(desk: Running, *, timeout_s: float = 30.0, force: bool = False, waiting
     return time.monotonic() - begun
 
 
+def exit_code(desk: Running) -> int:
+    """How a desk that we started and that is gone ended; -1 where it was not ours to ask."""
+    try:
+        pid, code = os.waitpid(desk.pid, os.WNOHANG)
+    except ChildProcessError:
+        return -1
+    return os.waitstatus_to_exitcode(code) if pid else -1
+
+
 def _signal(desk: Running, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         if birth(desk.pid) == desk.birth:

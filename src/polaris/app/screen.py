@@ -141,11 +141,11 @@ def _books(books: Sequence[InstrumentStatus], hidden: int, width: int) -> Lines:
             book.symbol,
             Text(book.state.lower(), BOOKS.get(book.state, "")),
             Text(_age(book.age_ns), _age_style(book.age_ns)),
-            Text(_trimmed(book.bid, 2) or "-", price_style),
-            Text(_trimmed(book.ask, 2) or "-", price_style),
+            Text(trimmed(book.bid, 2) or "-", price_style),
+            Text(trimmed(book.ask, 2) or "-", price_style),
             *levels,
-            Text(_trimmed(book.position), "bold" if book.position.strip("-0.") else "bright_black"),
-            Text(_trimmed(book.target), "" if book.target.strip("-0.") else "bright_black"),
+            Text(trimmed(book.position), "bold" if book.position.strip("-0.") else "bright_black"),
+            Text(trimmed(book.target), "" if book.target.strip("-0.") else "bright_black"),
             _profit(_sum(book.realised, book.unrealised)),
         )
     if not books:
@@ -216,9 +216,9 @@ def _happening(what: Happening, width: int) -> Text:
     style = HAPPENINGS.get(what.kind, "")
     side = {"buy": ("▲ buy ", "green"), "sell": ("▼ sell", "red")}.get(what.side, ("      ", ""))
     text = Text.assemble((f"{_clock(what.ts)} ", "bright_black"), (f"{what.kind:<9.9} ", style), side)
-    text.append(f" {_trimmed(what.quantity):>11} {what.symbol:<17}")
+    text.append(f" {trimmed(what.quantity):>11} {what.symbol:<17}")
     if what.price:
-        text.append(f"@ {_trimmed(what.price, 2):<11}")
+        text.append(f"@ {trimmed(what.price, 2):<11}")
     if what.type:
         text.append(f" {what.type}", "bright_black")
     if what.reason:
@@ -307,7 +307,7 @@ def _money_text(amount: str) -> str:
     return f"{float(amount):,.2f}"
 
 
-def _trimmed(number: str, decimals: int = 0) -> str:
+def trimmed(number: str, decimals: int = 0) -> str:
     """A venue's decimal text without its trailing zeros, but with at least `decimals` decimals where it has them."""
     whole, dot, part = number.partition(".")
     kept = part[:decimals] + part[decimals:].rstrip("0")

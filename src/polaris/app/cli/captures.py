@@ -177,21 +177,24 @@ async def _serve(path: Path, speed: float, port: int, loop: bool, venue: str, as
 
 
 def _show_captures(result: dict[str, Any]) -> None:
+    from rich.markup import escape
     from rich.table import Table
+
+    from polaris.app.screen import trimmed
 
     console = output()
     for file in result["files"]:
         events = ", ".join(f"{count:,} {kind}" for kind, count in file["events"].items())
-        console.print(f"[bold]{Path(file['file']).name}[/] · {file['venue']} · {file['frames']:,} frames ({file['frames_per_cpu_second']:,.0f} a CPU second)")
+        console.print(f"[bold]{escape(Path(file['file']).name)}[/] · {file['venue']} · {file['frames']:,} frames ({file['frames_per_cpu_second']:,.0f} a CPU second)", soft_wrap=True)
         console.print(f"  {events}", soft_wrap=True)
         checks = file["checksums"]
         alarm = "yellow" if file["gaps"] or checks["failed"] else "bright_black"
         console.print(f"  {file['gaps']} gaps, {file['resyncs']} resyncs, checksums {checks['ok']} ok and {checks['failed']} failed", style=alarm)
         table = Table(box=None, pad_edge=False, header_style="bright_black")
         for heading, justify in (("  Symbol", "left"), ("Book", "left"), ("Bids", "right"), ("Asks", "right"), ("Best bid", "right"), ("Best ask", "right")):
-            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
         for symbol, book in file["symbols"].items():
-            best = [" x ".join(book[side][0]) if book[side] else "-" for side in ("top_bids", "top_asks")]
+            best = [" x ".join(map(trimmed, book[side][0])) if book[side] else "-" for side in ("top_bids", "top_asks")]
             table.add_row(f"  {symbol}", book["state"].lower(), f"{book['bids']:,}", f"{book['asks']:,}", *best)
         console.print(table)
         console.print(f"  digest {file['digest']}", style="bright_black")

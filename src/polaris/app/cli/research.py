@@ -1,6 +1,7 @@
 """The verbs of proof and speed: backtest, parity, bench."""
 
 import importlib.util
+import inspect
 import math
 import sys
 from datetime import UTC, datetime
@@ -135,7 +136,12 @@ def bench(
     path = known.get(name.replace("_", "-"))
     if path is None:
         raise BadConfig(f"there is no benchmark {name!r}; there are {', '.join(known) or 'none: they are in a checkout, not in the package'}")
-    result = _load(path).main(json=as_json, **_options(context.args))
+    main, options = _load(path).main, _options(context.args)
+    known_options = list(inspect.signature(main).parameters)
+    if strange := [option for option in options if option not in known_options]:
+        shown = ", ".join(f"--{option.replace('_', '-')}" for option in known_options if option != "json") or "none"
+        raise BadConfig(f"benchmark {name} has no option --{strange[0].replace('_', '-')}; it has {shown}")
+    result = main(json=as_json, **options)
     return print_json(result) if as_json else None
 
 
@@ -165,7 +171,7 @@ def _meaning(path: Path) -> str:
 
 
 def _options(arguments: list[str]) -> dict[str, Any]:
-    """`--events 1000 --quick` as {"events": 1000, "quick": True}; a value is a number where it reads as one."""
+    """`--events 1000 --quick` as {"events": 1000, "quick": True}; a value is a number, true or false where it reads as one."""
     options: dict[str, Any] = {}
     name = ""
     for argument in arguments:
@@ -173,14 +179,16 @@ def _options(arguments: list[str]) -> dict[str, Any]:
             name = argument.removeprefix("--").replace("-", "_")
             options[name] = True
         elif name:
-            options[name] = _number(argument)
+            options[name] = _value(argument)
             name = ""
         else:
             raise BadConfig(f"{argument!r} is no option of a benchmark; expected --name value")
     return options
 
 
-def _number(text: str) -> Any:
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
     for read in (int, float):
         try:
             return read(text)

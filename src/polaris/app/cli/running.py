@@ -240,8 +240,9 @@ def _start_with_view(settings: "Settings", arguments: list[str]) -> None:
     if interrupted:
         return note("the desk stopped")
     log = settings.data_dir / process.LOG_FILE
-    note(f"the desk ended by itself; the end of {log}:\n{process.last_lines(log, 5)}")
-    return None
+    if desk is not None and process.exit_code(desk) != 0:
+        fail(f"the desk ended by a fault; the end of {log}:\n{process.last_lines(log, 12)}", FAILED)
+    return note("the desk ended: its market did")
 
 
 def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json: bool, fresh: bool) -> None:
