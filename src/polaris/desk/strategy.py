@@ -19,7 +19,7 @@ from polaris.desk.market.depth import observe
 from polaris.desk.pipeline import NOTHING, Desk
 from polaris.domain.kernel import kernel
 from polaris.domain.market import ROW, Row, Rows, objects
-from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, Records, joined
+from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, Records, copied, joined
 
 
 class Strategy:
@@ -117,7 +117,7 @@ class Trader:
             desk.rules, desk.terms, desk.account_record, desk.positions, desk.orders, desk.active, desk.carry, self._buffer,
         )  # fmt: skip
         if n:
-            records = self._buffer[:n].copy()
+            records = copied(self._buffer[:n])
             desk._unhashed.append(records)
             self._heard(records)
         if reached < stop:  # a book or the records ran full: the long way makes room

@@ -30,7 +30,7 @@ def sources_digest() -> str:
     for path in sorted(PACKAGE.rglob("*.py")):
         source = path.read_bytes()
         room = path.relative_to(PACKAGE).parts[0]
-        if room in KERNEL_ROOMS or b"\n@kernel" in source:
+        if room in KERNEL_ROOMS or b"\n@kernel" in source or b"\n@inlined" in source:
             digest.update(path.relative_to(PACKAGE).as_posix().encode())
             digest.update(source)
     return digest.hexdigest()[:16]
@@ -67,3 +67,8 @@ if JIT and not os.environ.get("NUMBA_CACHE_DIR"):
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function of arrays and scalars (or leave it as it is when the compiler is switched off)."""
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `kernel`, but compiled into its caller: for small parts of a hot loop, where handing over arrays would cost more."""
+    return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)

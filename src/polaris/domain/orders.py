@@ -146,11 +146,14 @@ assert RECORD.itemsize == 128
 Records = npt.NDArray[np.void]  # a 1-d array of dtype RECORD
 
 
+def copied(records: Records) -> Records:
+    """A copy. By bytes: NumPy copies structured arrays field by field, many times slower."""
+    return np.frombuffer(bytearray(records.view(np.uint8).data), RECORD)
+
+
 def joined(parts: "list[Records]") -> Records:
-    """Records end to end. By bytes: NumPy's own way compares the fields of every part, 20 us each."""
-    if not parts:
-        return np.zeros(0, RECORD)
-    return np.concatenate([part.view(np.uint8) for part in parts]).view(RECORD)
+    """Records end to end, by bytes as in `copied`."""
+    return np.frombuffer(bytearray().join(part.view(np.uint8).data for part in parts), RECORD)
 
 
 # why the gate refuses, or a target was bound

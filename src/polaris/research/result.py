@@ -107,7 +107,7 @@ class Result:
 
     def notional(self, fills: Records) -> Floats:
         """Price times quantity of each fill, in the account's currency."""
-        amount: Floats = fills["price"] * fills["lots"] * self._value[fills["instrument"]]
+        amount: Floats = fills["price"] * (fills["lots"] * self._value[fills["instrument"]])  # ticks times lots would wrap
         return amount
 
     def trips(self) -> npt.NDArray[Any]:

@@ -6,7 +6,7 @@ Nothing else writes to an order's state, and a report that no state allows is co
 from polaris.desk.ledger.book import book_fill, fee_of, mark, notional
 from polaris.desk.risk.gate import gate
 from polaris.desk.state import ORDER_SLOTS
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined, kernel
 from polaris.domain.orders import (
     ACCEPT,
     ACCEPTED,
@@ -37,7 +37,7 @@ from polaris.domain.orders import (
 )
 
 
-@kernel
+@inlined
 def tell(records, n, kind, account, position, instrument):  # type: ignore[no-untyped-def]
     """Begin record n: what happened, when, and where we stand; returns it for the rest to be filled in."""
     record = records[n]
@@ -65,7 +65,7 @@ def tell(records, n, kind, account, position, instrument):  # type: ignore[no-un
     return record
 
 
-@kernel
+@inlined
 def tell_order(records, n, kind, account, position, order):  # type: ignore[no-untyped-def]
     """Record n about an order as it stands now."""
     record = tell(records, n, kind, account, position, order["instrument"])
@@ -79,7 +79,7 @@ def tell_order(records, n, kind, account, position, order):  # type: ignore[no-u
     return record
 
 
-@kernel
+@inlined
 def submit(rule, terms, account, positions, orders, active, records, n, instrument, side, kind, price, lots):  # type: ignore[no-untyped-def]
     """Ask the gate and, if it lets the order pass, send it.
 
@@ -179,7 +179,7 @@ def report(terms, account, positions, order, what, records, n):  # type: ignore[
     return n + 1
 
 
-@kernel
+@inlined
 def finish(account, position, order):  # type: ignore[no-untyped-def]
     """An order works no longer: nothing more is expected of it."""
     position["working"] -= order["side"] * (order["lots"] - order["filled"])
@@ -187,7 +187,7 @@ def finish(account, position, order):  # type: ignore[no-untyped-def]
     order["resting"] = 0
 
 
-@kernel
+@inlined
 def fill(terms, account, positions, order, price, lots, liquidity, given_fee, fee_given, records, n):  # type: ignore[no-untyped-def]
     """A fill: into the order, the ledger, and a record.
 
@@ -229,7 +229,7 @@ def fill(terms, account, positions, order, price, lots, liquidity, given_fee, fe
     return n + 1
 
 
-@kernel
+@inlined
 def sweep_finished(account, orders, active):  # type: ignore[no-untyped-def]
     """Drop finished orders from the list of working ones, keeping its order (oldest first)."""
     kept = 0

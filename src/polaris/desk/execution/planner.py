@@ -6,11 +6,11 @@ place where a model's wish becomes a price: a buy rounds down to the venue's inc
 """
 
 from polaris.desk.execution.orders import ask_cancel, submit
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined
 from polaris.domain.orders import BUY, CANCELLING, FILLED, IOC, LIMIT, MARKET, POST_ONLY, SELL
 
 
-@kernel
+@inlined
 def plan(rule, terms, account, positions, orders, active, instrument, target, records, n):  # type: ignore[no-untyped-def]
     """Move towards `target` (lots, already limited); returns records written so far."""
     position = positions[instrument]
@@ -53,7 +53,7 @@ def plan(rule, terms, account, positions, orders, active, instrument, target, re
     return n
 
 
-@kernel
+@inlined
 def aim(term, position, side, kind):  # type: ignore[no-untyped-def]
     """The price to send, ticks: the near touch for a resting order, the far one for one that takes."""
     if kind == MARKET:

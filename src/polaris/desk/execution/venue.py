@@ -14,7 +14,7 @@ Source: queue rule after the NautilusTrader and hftbacktest descriptions of cons
 from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import fill, report, sweep_finished
 from polaris.desk.state import FILL_MID, FILL_QUEUE
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, QUOTE, TRADE
 from polaris.domain.orders import (
     ACCEPT,
@@ -33,7 +33,7 @@ from polaris.domain.orders import (
 NEVER = 2**63 - 1
 
 
-@kernel
+@inlined
 def mature(now, rule, terms, account, positions, orders, active, carry, tops, depth, records, n):  # type: ignore[no-untyped-def]
     """Orders and cancels that reach the venue by `now` (ns); returns records written so far."""
     ended = False
@@ -57,7 +57,7 @@ def mature(now, rule, terms, account, positions, orders, active, carry, tops, de
     return n
 
 
-@kernel
+@inlined
 def concerns(row, account, orders, active):  # type: ignore[no-untyped-def]
     """Whether a row of market data can do anything to a resting order; see `meet`, which does it."""
     instrument = row["instrument"]
@@ -75,7 +75,7 @@ def concerns(row, account, orders, active):  # type: ignore[no-untyped-def]
     return False
 
 
-@kernel
+@inlined
 def keep_depth(carry, instrument, position, tops, depth):  # type: ignore[no-untyped-def]
     """Bring `carry` up to the last boundary seen (its touch alone where depth is not unfolded)."""
     k = position["top"]
@@ -93,7 +93,7 @@ def keep_depth(carry, instrument, position, tops, depth):  # type: ignore[no-unt
     carry[instrument, 3, 0] = top["ask_lots"]
 
 
-@kernel
+@inlined
 def arrive(rule, terms, account, positions, order, carry, records, n):  # type: ignore[no-untyped-def]
     """An order reaches the matching engine: take what it may, then rest or expire."""
     instrument = order["instrument"]

@@ -6,13 +6,13 @@ A notional that is no whole unit of money is rounded against us: a buy up, a sel
 """
 
 from polaris.domain.exact import mul_div, mul_div_up
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined
 from polaris.domain.orders import MAKER, SELL
 
 MILLION = 1_000_000
 
 
-@kernel
+@inlined
 def notional(term, price, lots, up):  # type: ignore[no-untyped-def]
     """What `lots` cost at `price`, in money.
 
@@ -30,7 +30,7 @@ def notional(term, price, lots, up):  # type: ignore[no-untyped-def]
     return mul_div(price, scaled, term["scale_down"])
 
 
-@kernel
+@inlined
 def fee_of(term, amount, liquidity):  # type: ignore[no-untyped-def]
     """The fee on a notional, in money, rounded up (a rebate, down)."""
     ppm = term["maker_ppm"] if liquidity == MAKER else term["taker_ppm"]
@@ -39,7 +39,7 @@ def fee_of(term, amount, liquidity):  # type: ignore[no-untyped-def]
     return -mul_div(amount, -ppm, MILLION)
 
 
-@kernel
+@inlined
 def book_fill(account, position, side, lots, amount, fee):  # type: ignore[no-untyped-def]
     """Enter one fill.
 
@@ -79,7 +79,7 @@ def book_fill(account, position, side, lots, amount, fee):  # type: ignore[no-un
     return realised
 
 
-@kernel
+@inlined
 def mark(account, position, term, mid2):  # type: ignore[no-untyped-def]
     """Value a position at the mid (mid2 is bid + ask) and carry the change into the account's equity.
 

@@ -6,7 +6,7 @@ a dead book or a price out of its band.
 """
 
 from polaris.desk.ledger.book import notional
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined
 from polaris.domain.market import LIVE
 from polaris.domain.orders import (
     BOOK_NOT_LIVE,
@@ -34,7 +34,7 @@ from polaris.domain.orders import (
 )
 
 
-@kernel
+@inlined
 def gate(rule, term, account, position, side, kind, price, lots):  # type: ignore[no-untyped-def]
     """Whether this order may leave.
 

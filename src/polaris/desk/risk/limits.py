@@ -5,11 +5,11 @@ desk works itself flat through the same orders and the same gate as ever.
 """
 
 from polaris.desk.state import DAY
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined
 from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, PASS, POSITION_LIMIT, TOTAL_NOTIONAL
 
 
-@kernel
+@inlined
 def watch_losses(rule, account):  # type: ignore[no-untyped-def]
     """Bring peak, trough and the day up to date and see whether a loss limit is reached now.
 
@@ -39,7 +39,7 @@ def watch_losses(rule, account):  # type: ignore[no-untyped-def]
     return PASS
 
 
-@kernel
+@inlined
 def limit_target(rule, term, account, position, wish, mid2):  # type: ignore[no-untyped-def]
     """Cut a wanted position to what the limits allow.
 

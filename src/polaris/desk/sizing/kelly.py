@@ -7,13 +7,13 @@ Source: Kelly (1956); Thorp (2006), The Kelly Criterion in Blackjack, Sports Bet
 """
 
 from polaris.desk.state import SIZE_FIXED, SIZE_VOLATILITY
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined
 from polaris.domain.orders import LIMIT, POST_ONLY
 
 TINY = 1e-12
 
 
-@kernel
+@inlined
 def posterior_mean(forecast, confidence, prior_strength):  # type: ignore[no-untyped-def]
     """The forecast shrunk towards zero: a confidence of 1 leaves it, of 0 takes it away.
 
@@ -28,7 +28,7 @@ def posterior_mean(forecast, confidence, prior_strength):  # type: ignore[no-unt
     return forecast * (c / (c + prior_strength * (1.0 - c)))
 
 
-@kernel
+@inlined
 def cost_of(rule, term, bid, ask):  # type: ignore[no-untyped-def]
     """What one change of position costs, as a fraction: the fee, and half the spread where we take."""
     passive = rule["order_type"] == POST_ONLY or rule["order_type"] == LIMIT
@@ -38,7 +38,7 @@ def cost_of(rule, term, bid, ask):  # type: ignore[no-untyped-def]
     return fee + float(ask - bid) / float(ask + bid)
 
 
-@kernel
+@inlined
 def stake(rule, equity, mean, volatility):  # type: ignore[no-untyped-def]
     """The notional to hold, in money (a float), signed as the mean.
 
@@ -60,7 +60,7 @@ def stake(rule, equity, mean, volatility):  # type: ignore[no-untyped-def]
     return sign * fraction * float(equity)
 
 
-@kernel
+@inlined
 def wanted_lots(rule, term, position, equity, forecast, confidence, volatility, bid, ask):  # type: ignore[no-untyped-def]
     """The position to want now, in lots: the one wanted before where the forecast does not pay for a change.
 
