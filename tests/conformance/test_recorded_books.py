@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polaris.domain.book import Book
-from polaris.domain.market import ASK, DEPTH, QUOTE, SNAPSHOT, STATUS, TRADE
+from polaris.domain.market import ASK, DEPTH, LIVE, QUOTE, SNAPSHOT, STATUS, TRADE
 from polaris.venues.replay import Replay, frames_of_capture, replay_captures, rows_of_capture
 
 EXPECTED = {
@@ -74,8 +74,12 @@ def test_a_thin_book_is_stale_after_ten_silent_seconds_and_live_with_its_next_up
 
 
 def test_documents_reach_the_feed_at_their_time_not_at_their_place_in_the_file(ws):
-    _, rows = rows_of_capture(ws / "binance_spot_20211012.jsonl.gz")
+    instruments, rows = rows_of_capture(ws / "binance_spot_20211012.jsonl.gz")
     assert (np.diff(rows["ts_recv"]) >= 0).all()
+    live = rows[(rows["kind"] == STATUS) & (rows["price"] == LIVE)]
+    first = {instruments[int(row["instrument"])].wire: int(row["ts_recv"]) for row in live[::-1]}
+    assert first["RUNEEUR"] == 1633998522_743208000
+    assert first["NKNUSDT"] == 1633998512_320639000
 
 
 def test_coinbase_names_the_makers_side_so_buys_happen_at_the_ask(ws):
