@@ -1,5 +1,7 @@
 """The compiled book against a dictionary a side."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -67,6 +69,6 @@ def test_an_update_cut_anywhere_leads_to_the_same_book(many, cuts):
     whole, pieces = Book(), Book(capacity=1)
     whole.apply(rows.view(), 0)
     at = [0, *sorted(min(cut, len(many)) for cut in cuts), len(many)]
-    for first, last in zip(at, at[1:], strict=False):
+    for first, last in itertools.pairwise(at):
         pieces.apply(rows.view()[first:last], 0)
     assert (whole.bids(), whole.asks()) == (pieces.bids(), pieces.asks())
