@@ -122,6 +122,16 @@ def test_a_summary_is_json_with_nothing_that_json_cannot_say(checkout):
     assert msgspec.json.decode(msgspec.json.encode(quiet))["hit_rate"] is None
 
 
+def test_figures_do_not_wrap_at_fine_decimals(checkout):
+    coarse = crossover_config(checkout)
+    source = msgspec.structs.replace(coarse.data[0], price_decimals=6, quantity_decimals=12)
+    fine = crossover_config(checkout, data=[source], params={"fast": 10, "slow": 50, "lots": 100_000_000_000})
+    told, same = run(coarse).summary(), run(fine).summary()
+    assert (run(fine).fills["price"].astype(float) * run(fine).fills["lots"] > 2**63).any()
+    assert same.turnover == pytest.approx(told.turnover)
+    assert same.average_trade == pytest.approx(told.average_trade)
+
+
 def test_rows_already_decoded_stand_in_for_files(checkout):
     data = load(crossover_config(checkout).data)
     given = run(crossover_config(checkout, data=[]), rows=(data.instruments, data.rows))

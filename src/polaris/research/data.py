@@ -129,9 +129,12 @@ def bar_rows(table: Table, instrument: Instrument, source: Source) -> tuple[Rows
     top = np.maximum(prices["open"], prices["close"])
     bottom = np.minimum(prices["open"], prices["close"])
     for name, wick in (("high", prices["high"] - top), ("low", bottom - prices["low"])):
-        if (bad := np.flatnonzero((wick < 0) | (wick >= MAX_WICK))).size:
+        if (bad := np.flatnonzero(wick < 0)).size:
             row = int(bad[0])
             raise table.bad(row, name, f"does not enclose open {table.value(row, 'open')} and close {table.value(row, 'close')}")
+        if (bad := np.flatnonzero(wick >= MAX_WICK)).size:
+            row = int(bad[0])
+            raise table.bad(row, name, f"lies {wick[row]:,} ticks outside open and close, a bar holds {MAX_WICK - 1:,}; declare fewer price_decimals")
     interval = source.interval_s * 1_000_000_000 or _common_step(table, start)
     rows = np.zeros(start.size, ROW)
     rows["ts_event"] = rows["ts_recv"] = start + interval

@@ -84,11 +84,11 @@ def frequency(ts: Ints) -> str:
 
 
 def periods_a_year(ts: Ints) -> float:
-    """How many of these sample points a year holds, by the data's own span; NaN below two points.
+    """How many of these sample points a year holds, by the data's own span; NaN for a span under a day: a minute says nothing of a year.
 
     A market that closes at night has fewer than one that never does, and needs no calendar to say so.
     """
-    if ts.size < 2 or ts[-1] <= ts[0]:
+    if ts.size < 2 or int(ts[-1]) - int(ts[0]) < FREQUENCIES["day"]:
         return NAN
     return (ts.size - 1) / ((int(ts[-1]) - int(ts[0])) / SECOND / YEAR_S)
 
@@ -166,7 +166,7 @@ def drawdown(ts: Ints, values: Floats) -> Drawdown:
 
 def annual_return(ts: Ints, values: Floats) -> float:
     """The compound yearly return; NaN for a span under a day or equity at or below 0."""
-    if ts.size < 2 or int(ts[-1]) - int(ts[0]) < 86400 * SECOND or values[0] <= 0 or values[-1] <= 0:
+    if ts.size < 2 or int(ts[-1]) - int(ts[0]) < FREQUENCIES["day"] or values[0] <= 0 or values[-1] <= 0:
         return NAN
     years = (int(ts[-1]) - int(ts[0])) / SECOND / YEAR_S
     growth = math.log(float(values[-1] / values[0])) / years

@@ -96,7 +96,7 @@ def _number(value: float) -> str:
 
 
 def _money(value: float) -> str:
-    return "\N{EN DASH}" if math.isnan(value) else f"{value:,.2f}"
+    return "\N{EN DASH}" if math.isnan(value) else f"{round(value, 2) + 0.0:,.2f}"  # no "-0.00"
 
 
 def _day(ts: int) -> str:

@@ -86,6 +86,12 @@ def test_a_sum_of_doubles_is_the_decimal_it_means():
     assert decimals_of(table, column) == 1
 
 
+def test_a_wick_that_a_bar_cannot_hold_is_refused(tmp_path):
+    source = bars(tmp_path, high=[130.0, 100.3, 100.2, 100.4, 100.3])
+    with pytest.raises(BadData, match=r"row 1, high: 130.0 lies 2,990,000,000 ticks outside open and close, .* declare fewer price_decimals"):
+        load([Source(path=source.path, symbol=source.symbol, price_decimals=8)], tmp_path)
+
+
 def test_a_missing_column_names_the_columns_there_are(tmp_path):
     pl.DataFrame({"ts": [START], "open": [1.0]}).write_parquet(tmp_path / "half.parquet")
     with pytest.raises(BadData, match="no column 'high'; it has ts, open"):

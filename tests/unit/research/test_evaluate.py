@@ -77,6 +77,12 @@ def test_a_year_has_as_many_periods_as_the_data_shows():
     assert ev.frequency(np.arange(400) * 10**9) == "second"
 
 
+def test_less_than_a_day_says_nothing_of_a_year():
+    assert math.isnan(ev.periods_a_year(np.arange(400) * 10**9))
+    assert math.isnan(ev.annual_return(np.arange(400) * 10**9, np.linspace(1.0, 2.0, 400)))
+    assert ev.periods_a_year(np.arange(2) * DAY) == pytest.approx(365.25)
+
+
 def test_sampling_keeps_the_first_value_and_the_last_of_each_period():
     ts = np.array([0, 1, 2, DAY, DAY + 1, 3 * DAY])
     at, values = ev.sampled(ts, np.arange(6.0), DAY)
