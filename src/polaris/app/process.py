@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import msgspec
 
 from polaris.app.status import Status, from_json
-from polaris.domain.errors import PolarisError, Unavailable
+from polaris.domain.errors import BadConfig, PolarisError, Unavailable
 
 PID_FILE: Final = "desk.pid"
 LOG_FILE: Final = "desk.log"
@@ -125,7 +125,7 @@ def start_detached(arguments: list[str], data_dir: Path, *, timeout_s: float = 1
     """Start `polaris ARGUMENTS` in a session of its own, its output in desk.log, and wait until it answers.
 
     waiting  called with the seconds passed, about ten times a second
-    raises   AlreadyRunning, or Unavailable with the end of its log where it stopped or took too long
+    raises   AlreadyRunning; Unavailable where it took too long; where it stopped at once, the error it ended with
     """
     refuse_second(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ def start_detached(arguments: list[str], data_dir: Path, *, timeout_s: float = 1
     begun = time.monotonic()
     while (passed := time.monotonic() - begun) < timeout_s:
         if child.poll() is not None:
-            raise Unavailable(f"the desk stopped at once (exit {child.returncode}); the end of {log}:\n{last_lines(log, 12, begun_at)}")
+            raise _stopped_at_once(child.returncode, last_lines(log, 12, begun_at), log)
         desk = running(data_dir)
         if desk and desk.pid == child.pid and desk.port:
             with contextlib.suppress(Unavailable):
@@ -155,6 +155,13 @@ def start_detached(arguments: list[str], data_dir: Path, *, timeout_s: float = 1
             waiting(passed)
         time.sleep(0.1)
     raise Unavailable(f"the desk (process {child.pid}) did not answer within {timeout_s:.0f} s and runs on; see {log}, or end it with: polaris stop")
+
+
+def _stopped_at_once(code: int, end: str, log: Path) -> PolarisError:
+    """The error of a desk that ended before it answered: its own, where its last line says one."""
+    last = end.rpartition("\n")[2]
+    said = last.removeprefix("error: ") if last.startswith("error: ") else f"the desk stopped at once (exit {code}); the end of {log}:\n{end}"
+    return {1: PolarisError, 2: BadConfig}.get(code, Unavailable)(said)
 
 
 def stop(desk: Running, *, timeout_s: float = 30.0, force: bool = False, waiting: Callable[[float], None] | None = None) -> float:

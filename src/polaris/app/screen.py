@@ -208,8 +208,8 @@ def _blotter(status: Status, width: int, room: int) -> Lines:
     if refused:
         reason, most = max(counts.refusals.items(), key=lambda item: item[1])
         title += f" (mostly {reason}, {most:,})"
-    rows: Lines = [_happening(what, width) for what in status.recent[: max(0, room - 1)]]
-    return [_rule(title, width), *(rows or [Text("none yet", "bright_black")])][:room]
+    rows: Lines = [_happening(what, width) for what in status.recent]
+    return [_rule(title, width), *(rows or [Text("none yet", "bright_black")])][: max(0, room)]
 
 
 def _happening(what: Happening, width: int) -> Text:

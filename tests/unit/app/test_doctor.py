@@ -60,6 +60,14 @@ def test_a_venue_that_does_not_answer_fails_in_time(tmp_path):
     assert [(finding.name, finding.level) for finding in found] == [("mute socket", "fail"), ("closed rest", "fail")]
 
 
+def test_a_name_that_never_resolves_does_not_hold_the_doctor_up(monkeypatch):
+    monkeypatch.setattr(doctor, "_knock", lambda *_: time.sleep(30))
+    begun = time.monotonic()
+    (found,) = doctor._reach({"rest": "https://nowhere.example"}, within_s=0.1)
+    assert time.monotonic() - begun < 3
+    assert (found.level, "did not answer within" in found.found) == ("fail", True)
+
+
 def test_a_venue_that_answers_passes(tmp_path):
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))

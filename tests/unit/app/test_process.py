@@ -9,7 +9,7 @@ import time
 import pytest
 
 from polaris.app import process
-from polaris.domain.errors import Unavailable
+from polaris.domain.errors import BadConfig, Unavailable
 
 CLAIM = """
 import signal, sys, time
@@ -109,8 +109,13 @@ def test_a_desk_that_does_not_answer_is_unavailable(tmp_path, desk):
 
 
 def test_a_start_that_fails_shows_the_end_of_its_log(tmp_path):
-    with pytest.raises(Unavailable, match=r"stopped at once \(exit 2\)(.|\n)*No such option"):
+    with pytest.raises(BadConfig, match=r"stopped at once \(exit 2\)(.|\n)*No such option"):
         process.start_detached(["start", "--nonsense"], tmp_path, timeout_s=30)
+
+
+def test_a_start_that_is_refused_says_what_the_desk_said(tmp_path):
+    with pytest.raises(BadConfig, match=r"^mode 'live' sends real orders and is refused"):
+        process.start_detached(["start", "--mode", "live"], tmp_path, timeout_s=30)
 
 
 def test_the_last_lines_of_a_log_begin_where_this_run_began(tmp_path):
