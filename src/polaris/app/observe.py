@@ -1,8 +1,8 @@
 """What the running desk looks like: one `Status` out of core, feeds, log and the view, made when somebody asks."""
 
 import os
-import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,10 +53,10 @@ HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere 
 class Observer:
     """Looks at a running desk. Costs nothing until asked, but for folding records into the view."""
 
-    def __init__(self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path) -> None:
-        self.settings, self.logged, self.feeds, self.directory = settings, logged, feeds, directory
+    def __init__(self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int]) -> None:
+        self.settings, self.logged, self.feeds, self.directory, self.clock = settings, logged, feeds, directory, clock
         self.view = DeskView(logged.desk.instruments)
-        self.started_ns = time.time_ns()
+        self.started_ns = self.clock()
         self.recent: deque[Happening] = deque(maxlen=30)
 
     def hear(self, records: Records) -> None:
@@ -68,13 +68,13 @@ class Observer:
     def looked(self, rows: Rows) -> None:
         """Rows went through: how long since they reached us."""
         if len(rows):
-            self.logged.latencies["tick_to_order"].record(time.time_ns() - int(rows["ts_recv"][-1]))
+            self.logged.latencies["tick_to_order"].record(self.clock() - int(rows["ts_recv"][-1]))
 
     def status(self) -> Status:
         """The whole desk now."""
         desk = self.logged.desk
         account = desk.account
-        now = time.time_ns()
+        now = self.clock()
         halt = int(account["halt"])
         return Status(
             version=__version__,

@@ -11,19 +11,34 @@ it ended in.
 
 import asyncio
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from polaris.app.compose import CoreSettings, LoggedDesk, Replay, backtested
+from polaris.desk.bank import BankSettings
+from polaris.desk.ensemble import EnsembleSettings
+from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
 from polaris.log.read import rows_of
 from polaris.venues.live import LiveFeeds, discover
-from polaris.venues.session import SessionSettings
+from polaris.venues.session import FastClock, SessionSettings
 
 Progress = Callable[[str], None]
+
+PLAYED_S: Final = 8.0  # a recording longer than this is played faster
+
+# A desk that trades on everything it sees, so that a short recording holds many decisions to compare: it learns within
+# seconds, asks for no edge over its cost, and its limits are wide.
+EAGER: Final = CoreSettings(
+    desk=DeskSettings(
+        sizing=SizingSettings(mode="fixed", cost_multiple=0.0, prior_strength=0.0, rebalance_fraction=0.0),
+        risk=RiskSettings(max_orders_per_second=10_000.0, order_burst=10_000, duplicate_window_ns=0, refusal_pause_ns=0),
+        execution=ExecutionSettings(repeg_ns=50_000_000),
+    ),
+    bank=BankSettings(ensemble=EnsembleSettings(horizon_ns=500_000_000, warmup=1.0, enough=5.0)),
+)
 
 
 def certify(
@@ -38,14 +53,14 @@ def certify(
     """Run a recording live, replay its log, backtest its rows; see the module.
 
     recording  a capture file; venue: where it has no header
-    settings   of the core; None is the default desk
-    speed      of the recording, times real time; 0 is as fast as the desk takes it
+    settings   of the core; None is `EAGER`
+    speed      of the recording, times real time, and of the desk's clock with it; 0 plays it within some ten seconds
     directory  where the log is written and kept; None uses a folder that is removed afterwards
     returns    {"live", "replay", "backtest": digests, "equal", "state": {...}, "decisions", "orders", "fills", "rows"}
     """
     with tempfile.TemporaryDirectory(prefix="polaris-parity-") as scratch:
         place = directory or Path(scratch) / "log"
-        chosen = settings or CoreSettings()
+        chosen = settings or EAGER
         progress("live")
         live = _run(_live(recording, venue, chosen, speed, place))
         progress("replay")
@@ -82,25 +97,30 @@ def _run(main: Any) -> Any:
 
 
 async def _live(recording: Path, venue: str, settings: CoreSettings, speed: float, directory: Path) -> Any:
-    from polaris.venues.replay import Replay as Capture
+    from polaris.venues.capture import Capture
+    from polaris.venues.replay import Replay as Played
     from polaris.venues.served.recording import serve_recording
 
     wires: dict[str, tuple[str, ...]] = {}
-    for item in Capture(recording, venue or None).instruments:
+    for item in Played(recording, venue or None).instruments:
         wires[item.key.venue] = (*wires.get(item.key.venue, ()), item.wire)
+    if speed <= 0:
+        times = [line.ts for line in Capture(recording) if line.kind == "recv"]
+        speed = max(1.0, (times[-1] - times[0]) / 1e9 / PLAYED_S)
+    clock = FastClock(speed)
     served = await serve_recording(recording, speed, venue=venue)
     try:
         where = {served.endpoint.name: served.endpoint}
         instruments = Instruments(await discover(where, wires))
-        desk = LoggedDesk.open(directory, settings, instruments, now=time.time_ns())
-        feeds = LiveFeeds(where, instruments, settings=SessionSettings(ends_on_normal_close=True))
+        desk = LoggedDesk.open(directory, settings, instruments, now=clock())
+        feeds = LiveFeeds(where, instruments, settings=SessionSettings(ends_on_normal_close=True), clock=clock)
 
         def on_rows(rows: Rows) -> None:
             desk.take(feeds.rows)
 
         try:
             await feeds.run(on_rows)
-            desk.stop(time.time_ns(), "the recording ended")
+            desk.stop(clock(), "the recording ended")
         finally:
             desk.close()
         return desk.desk

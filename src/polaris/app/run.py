@@ -32,7 +32,7 @@ from polaris.domain.market import TIMER, RowBuffer, Rows
 from polaris.domain.orders import Records, joined
 from polaris.store.projection import Projection
 from polaris.venues.live import LiveFeeds, discover
-from polaris.venues.session import SessionSettings
+from polaris.venues.session import FastClock, SessionSettings, WallClock
 
 TIMER_S: Final = 1.0
 CHECKPOINT_S: Final = 10.0
@@ -76,11 +76,13 @@ async def run_desk(settings: Settings, listening: Callable[[int], None] = lambda
         log.info("old log kept", path=str(kept))
     async with market(settings) as source:
         instruments = Instruments(await discover(source.endpoints, source.wishes))
-        desk = LoggedDesk.open(directory, core_settings(settings), instruments, now=time.time_ns())
+        played = settings.market.recording is not None and settings.market.speed > 0
+        clock = FastClock(settings.market.speed) if played else WallClock()
+        desk = LoggedDesk.open(directory, core_settings(settings), instruments, now=clock())
         if desk.message:
             log.warning("log recovered", said=desk.message)
         log.info("desk open", seq=desk.sequencer.next_seq - 1, resumed_from=desk.resumed_from, state=desk.desk.state_digest(), mode=settings.mode)
-        running = Running(settings, source, desk, directory)
+        running = Running(settings, source, desk, directory, clock)
         try:
             return await running.until(ended, listening)
         finally:
@@ -90,11 +92,11 @@ async def run_desk(settings: Settings, listening: Callable[[int], None] = lambda
 class Running:
     """Everything that lives while the desk runs."""
 
-    def __init__(self, settings: Settings, source: Market, desk: LoggedDesk, directory: Path) -> None:
-        self.settings, self.source, self.desk = settings, source, desk
+    def __init__(self, settings: Settings, source: Market, desk: LoggedDesk, directory: Path, clock: Callable[[], int]) -> None:
+        self.settings, self.source, self.desk, self.clock = settings, source, desk, clock
         session = SessionSettings(ends_on_normal_close=source.ends)
-        self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session)
-        self.observer = Observer(settings, desk, self.feeds, directory)
+        self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session, clock=clock)
+        self.observer = Observer(settings, desk, self.feeds, directory, clock)
         self.store = StoreThread(settings.store_url, directory, desk.desk.instruments)
         desk.on_records += [self.observer.hear, self.store.hear]
         self._closed = False
@@ -114,7 +116,7 @@ class Running:
             for task in done:
                 task.result()  # an error of ours is raised here
             reason = "stopped" if ended.is_set() else "the stream ended"
-            self.desk.stop(time.time_ns(), reason)
+            self.desk.stop(self.clock(), reason)
             self._closed = True
             log.info("desk stopped", reason=reason, seq=self.desk.sequencer.next_seq - 1, state=self.desk.desk.state_digest())
             return self.observer.status()
@@ -134,7 +136,7 @@ class Running:
         checkpoint_at = time.monotonic() + CHECKPOINT_S
         while True:
             await asyncio.sleep(TIMER_S)
-            now = time.time_ns()
+            now = self.clock()
             timer.append(now, now, -1, TIMER, 0, 0, 0)
             self.desk.take(timer)
             if time.monotonic() >= checkpoint_at:

@@ -81,12 +81,15 @@ def _rows_of(capture: Path, venue: str | None) -> "tuple[Instruments, Rows]":
 def parity(
     recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="A capture file.")],
     venue: Annotated[str | None, typer.Option(help="Venue of a file without a header.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Certify the desk of this settings file.")] = None,
+    speed: Annotated[float, typer.Option(help="Of the recording, times real time; 0 plays it within some ten seconds.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Prove that live, replay and backtest decide alike: three runs, one digest.
 
     The recording is played to the desk over real sockets; then the log of that run is replayed, and its rows backtested. Exit
-    code 1 where any decision differs.
+    code 1 where any decision differs. Without --config the desk is one that trades on everything, so that there is much to
+    compare.
 
     \b
     Example:
@@ -96,8 +99,14 @@ def parity(
         raise BadConfig(f"there is no recording {recording}")
     from polaris.app.parity import certify
 
+    chosen = None
+    if config is not None:
+        from polaris.app.run import core_settings
+        from polaris.app.settings import load
+
+        chosen = core_settings(load(config).settings)
     with stages("parity", quiet=as_json) as tell:
-        certificate = certify(recording, venue=venue or "", progress=tell)
+        certificate = certify(recording, venue=venue or "", settings=chosen, speed=speed, progress=tell)
     if as_json:
         print_json(certificate)
     else:
