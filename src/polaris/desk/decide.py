@@ -12,13 +12,14 @@ from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finish
 from polaris.desk.execution.planner import plan
 from polaris.desk.execution.venue import concerns, keep_depth, mature, meet
 from polaris.desk.ledger.book import mark
-from polaris.desk.risk.limits import limit_target, watch_losses
+from polaris.desk.risk.limits import drawdown, limit_target, loss_figures, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
 from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
 from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
 from polaris.domain.kernel import kernel
-from polaris.domain.market import BAR, CONTROL, REPORT, STATUS, TIMER
+from polaris.domain.market import BAR, CONTROL, LIVE, REPORT, STATUS, TIMER
 from polaris.domain.orders import (
+    ACCEPT,
     EQUITY,
     FILL_LAST,
     FILL_PART,
@@ -28,8 +29,10 @@ from polaris.domain.orders import (
     HALTED_PAUSED,
     KILLED,
     OBSERVE,
+    OBSERVING,
     PASS,
     PAUSED,
+    REJECT,
     RESUMED,
     RUNNING,
     TAKER,
@@ -48,7 +51,7 @@ def decide(  # type: ignore[no-untyped-def]
     rows         ROW[n]; start: the first to take
     tops, depth, at  of the market kernel; first: the first boundary at or after `start`
     forecasts, confidences, volatilities  float64[m], of the ensemble (of length 0 where sizing is "direct")
-    targets      float64[m] lots, not a number where a strategy has no opinion (length 0 where none writes them)
+    targets      float64[m] lots, not a (finite) number where a strategy has no opinion (length 0 where none writes them)
     rule_, terms, account_, positions, orders, active, carry   see desk.state
     records, n   RECORD[>= n + 2 * RESERVE], written from n on
     returns      (next row, next boundary, records written); next row < n where the records ran full: make room, call again
@@ -102,7 +105,7 @@ def decide(  # type: ignore[no-untyped-def]
         wish = position["target"]
         if targeted:
             want = targets[k]
-            if want == want:
+            if -9e18 < want < 9e18:
                 wish = int(want)
         elif not direct:
             position["forecast"] = forecasts[k]
@@ -140,15 +143,16 @@ def keep_all(carry, positions, tops, depth):  # type: ignore[no-untyped-def]
 
 @kernel
 def on_loss(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
-    """See whether a loss limit is reached now; if so say it and cancel what works. Returns records written so far."""
-    reached = watch_losses(rule, account)
-    if reached == PASS:
+    """See whether a loss limit is reached now: say it and cancel what works; or over: say it. Returns records written so far."""
+    changed = watch_losses(rule, account)
+    if changed == PASS:
         return n
     record = tell(records, n, HALT, account, positions[0], -1)
-    record["reason"] = reached
+    record["reason"] = standing(account) if changed == RESUMED else changed
     record["money"] = account["equity"]
-    record["figure"] = account["max_drawdown"]
-    record["limit"] = rule["max_drawdown"]
+    record["figure"], record["limit"] = loss_figures(rule, account, changed)
+    if changed == RESUMED:
+        return n + 1
     return cancel_all(rule, account, positions, orders, active, records, n + 1)
 
 
@@ -169,8 +173,7 @@ def sample_equity(rule, account, positions, orders, active, records, n):  # type
     record = tell(records, n, EQUITY, account, positions[0], -1)
     record["money"] = account["equity"]
     record["figure"] = float(account["realised"])
-    if account["peak"] > 0:
-        record["limit"] = float(account["peak"] - account["equity"]) / float(account["peak"])
+    record["limit"] = drawdown(account)
     account["sampled"] = account["clock"]
     return n + 1
 
@@ -182,7 +185,7 @@ def on_timer(rule, account, positions, orders, active, records, n):  # type: ign
     for j in range(account["active"]):
         order = orders[active[j]]
         position = positions[order["instrument"]]
-        if order["state"] < FILLED and now - position["ts"] > rule["max_data_age_ns"]:
+        if order["state"] < FILLED and (position["book"] != LIVE or now - position["ts"] > rule["max_data_age_ns"]):
             n = ask_cancel(rule, account, position, order, records, n)
     if now - account["sampled"] >= rule["equity_sample_ns"]:
         n = sample_equity(rule, account, positions, orders, active, records, n)
@@ -194,22 +197,15 @@ def on_control(rule, account, positions, orders, active, row, records, n):  # ty
     """An operator's command; see domain.control."""
     command = row["price"]
     before = account["trading"]
-    reason = PASS
-    if command == KILL:
-        account["trading"] = HALTED_KILLED
-        reason = KILLED
-    elif command == PAUSE and before == RUNNING:
-        account["trading"] = HALTED_PAUSED
-        reason = PAUSED
-    elif (command == RESUME and before == HALTED_PAUSED) or (command == RELEASE and before == HALTED_KILLED):
-        account["trading"] = RUNNING
-        account["halt"] = PASS
-        forget_losses(account)
-        reason = RESUMED
-    elif command == RESUME and account["halt"] != PASS and before == RUNNING:
-        account["halt"] = PASS
-        forget_losses(account)
-        reason = RESUMED
+    stops = command == KILL or (command == PAUSE and before == RUNNING)
+    resumes = command == RESUME and (before == HALTED_PAUSED or (before == RUNNING and account["halt"] != PASS))
+    releases = command == RELEASE and before == HALTED_KILLED
+    if stops:
+        account["trading"] = HALTED_KILLED if command == KILL else HALTED_PAUSED
+    elif resumes or releases:
+        account["trading"] = OBSERVE if rule["observe"] else RUNNING
+        if resumes:
+            forget_losses(account)
     elif command == DEPOSIT:
         account["deposits"] += row["quantity"]
         account["cash"] += row["quantity"]
@@ -217,21 +213,36 @@ def on_control(rule, account, positions, orders, active, row, records, n):  # ty
         account["peak"] += row["quantity"]
         account["trough"] += row["quantity"]
         account["day_equity"] += row["quantity"]
-    if reason == PASS:
+    if not (stops or resumes or releases):
         return n
     record = tell(records, n, HALT, account, positions[0], -1)
-    record["reason"] = reason
+    record["reason"] = standing(account)
     record["figure"] = float(before)
     record["limit"] = float(account["trading"])
     n += 1
-    if reason != RESUMED:
+    if stops:
         n = cancel_all(rule, account, positions, orders, active, records, n)
     return n
 
 
 @kernel
+def standing(account):  # type: ignore[no-untyped-def]
+    """What keeps positions from being opened now, as a reason of domain.orders; RESUMED where nothing does."""
+    if account["trading"] == HALTED_KILLED:
+        return KILLED
+    if account["trading"] == HALTED_PAUSED:
+        return PAUSED
+    if account["trading"] == OBSERVE:
+        return OBSERVING
+    return account["halt"] if account["halt"] != PASS else RESUMED
+
+
+@kernel
 def forget_losses(account):  # type: ignore[no-untyped-def]
-    """An operator resumed: losses are counted from here."""
+    """An operator resumed: where a loss limit had been reached, losses are counted from here."""
+    if account["halt"] == PASS:
+        return
+    account["halt"] = PASS
     account["peak"] = account["equity"]
     account["trough"] = account["equity"]
     account["day_equity"] = account["equity"]
@@ -239,11 +250,11 @@ def forget_losses(account):  # type: ignore[no-untyped-def]
 
 @kernel
 def on_report(terms, account, positions, orders, active, row, records, n):  # type: ignore[no-untyped-def]
-    """A real venue's word about one of our orders; a report on an order we no longer know is a fault."""
+    """A real venue's word about one of our orders; on an order we no longer know, or one no venue can say, it is a fault."""
     what = row["flags"]
     identity = row["other"]
     order = orders[identity % ORDER_SLOTS]
-    if order["id"] != identity:
+    if order["id"] != identity or what < ACCEPT or what > REJECT:
         account["faults"] += 1
         return n
     if what == FILL_PART or what == FILL_LAST:

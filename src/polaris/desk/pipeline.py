@@ -19,11 +19,12 @@ from polaris.desk.execution.orders import ask_cancel, submit
 from polaris.desk.market import Market
 from polaris.desk.settings import DeskSettings
 from polaris.desk.state import ORDER, ORDER_SLOTS, account_of, carry_of, positions_of, rules_of, terms_of
-from polaris.domain.errors import BadConfig
+from polaris.domain.errors import BadConfig, BadData
 from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
 from polaris.domain.market import Rows
-from polaris.domain.orders import RECORD, STATE_NAMES, Records, copied, joined
+from polaris.domain.numbers import MAX_INT
+from polaris.domain.orders import HALTED_KILLED, OBSERVE, RECORD, RUNNING, STATE_NAMES, Records, copied, joined
 
 NOTHING: Floats = np.zeros(0)
 BATCH = 2048  # rows a pass: what a pass unfolds stays in the processor's cache
@@ -116,7 +117,12 @@ class Desk:
         kind        MARKET, LIMIT, POST_ONLY or IOC
         price       ticks; not needed for a market order
         returns     (order id, 0 where refused; the records it led to)
+        raises      BadData for an instrument the desk does not know, or figures beyond 63 bits
         """
+        if not 0 <= instrument < len(self.instruments):
+            raise BadData(f"an order of instrument {instrument}; the desk has 0 .. {len(self.instruments) - 1}")
+        if not (abs(lots) <= MAX_INT and abs(price) <= MAX_INT):
+            raise BadData(f"an order of {lots} lots at {price} ticks; expected figures below 2**63")
         n, identity = submit_one(
             self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, instrument, side, kind, price, lots
         )
@@ -132,9 +138,12 @@ class Desk:
         return dict(zip(self.bank.names(), self.last[instrument].tolist(), strict=False))
 
     def reconfigure(self, settings: DeskSettings) -> None:
-        """Obey other limits, sizes and costs from here on; what is held and known stays."""
-        if settings.mode != self.settings.mode:
-            self.account["trading"] = account_of(settings)["trading"][0]
+        """Obey other limits, sizes and costs from here on; what is held and known stays, and so do pause and kill switch."""
+        trading = self.account["trading"]
+        if settings.mode == "observe" and trading != HALTED_KILLED:
+            self.account["trading"] = OBSERVE
+        elif settings.mode != "observe" and trading == OBSERVE:
+            self.account["trading"] = RUNNING
         self.settings = settings
         self.rules = rules_of(settings, self.horizon_ns)
         self.terms = terms_of(settings, self.instruments)

@@ -24,6 +24,7 @@ from polaris.domain.orders import IOC, LIMIT, MARKET, OBSERVE, POST_ONLY, RUNNIN
 
 ORDER_SLOTS: Final = 256
 DAY: Final = 86_400_000_000_000
+LONGEST_NS: Final = 2**62  # no time span is longer: sums with the clock stay below 2**63
 DOLLARS: Final = ("USD", "USDT", "USDC")
 
 # fill models
@@ -54,6 +55,7 @@ RULES = np.dtype(
         ("order_burst", "<i8"),
         ("max_open_orders", "<i8"),
         ("allow_short", "<i8"),
+        ("observe", "<i8"),  # 1: no order leaves, whatever an operator resumes or releases
         ("max_total_notional", "<i8"),  # money
         ("max_daily_loss", "<i8"),  # money
         ("max_drawdown", "<f8"),
@@ -137,7 +139,6 @@ POSITION = np.dtype(
         ("ts", "<i8"),  # of the last update
         ("book", "<i8"),  # book state
         ("top", "<i8"),  # boundary of the batch at hand whose depth `carry` does not hold yet, -1 where it does
-        ("working", "<i8"),  # signed lots that working orders may still fill
         ("working_orders", "<i8"),
         ("retry_at", "<i8"),  # the planner rests until then
         ("last_side", "<i8"),  # of the last order sent, to know a duplicate
@@ -186,13 +187,21 @@ def rules_of(settings: DeskSettings, horizon_ns: int) -> Records:
     for name, value, low, high in (
         ("sizing.kelly_fraction", sizing.kelly_fraction, 0.0, 1.0),
         ("sizing.prior_strength", sizing.prior_strength, 0.0, 1e6),
+        ("sizing.target_volatility", sizing.target_volatility, 0.0, 1e3),
         ("sizing.max_leverage", sizing.max_leverage, 0.0, 100.0),
+        ("sizing.cost_multiple", sizing.cost_multiple, 0.0, 1e6),
         ("sizing.rebalance_fraction", sizing.rebalance_fraction, 0.0, 1.0),
         ("risk.max_drawdown", risk.max_drawdown, 1e-6, 1.0),
         ("risk.price_band", risk.price_band, 1e-6, 1.0),
         ("risk.max_orders_per_second", risk.max_orders_per_second, 1e-3, 1e9),
+        ("risk.order_burst", risk.order_burst, 1, 1e9),
         ("risk.max_open_orders", risk.max_open_orders, 1, ORDER_SLOTS),
+        ("risk.max_data_age_ns", risk.max_data_age_ns, 0, LONGEST_NS),
+        ("risk.duplicate_window_ns", risk.duplicate_window_ns, 0, LONGEST_NS),
+        ("risk.refusal_pause_ns", risk.refusal_pause_ns, 0, LONGEST_NS),
         ("execution.latency_ns", execution.latency_ns, 0, 60e9),
+        ("execution.repeg_ns", execution.repeg_ns, 0, LONGEST_NS),
+        ("execution.equity_sample_ns", execution.equity_sample_ns, 0, LONGEST_NS),
     ):
         if not low <= value <= high:
             raise BadConfig(f"{name} is {value!r}, expected {low:g} .. {high:g}")
@@ -205,6 +214,7 @@ def rules_of(settings: DeskSettings, horizon_ns: int) -> Records:
         rule[name] = getattr(execution, name)
     for name in ("max_data_age_ns", "duplicate_window_ns", "refusal_pause_ns", "order_burst", "max_open_orders", "allow_short", "max_drawdown", "price_band"):
         rule[name] = getattr(risk, name)
+    rule["observe"] = settings.mode == "observe"
     rule["max_total_notional"] = money(risk.max_total_notional)
     rule["max_daily_loss"] = money(risk.max_daily_loss)
     rule["nanos_per_order"] = 1e9 / risk.max_orders_per_second
@@ -229,6 +239,8 @@ def _fill_terms(term: Any, item: Instrument, settings: DeskSettings) -> None:
     if item.key.quote not in DOLLARS:
         raise BadConfig(f"{item.symbol} is quoted in {item.key.quote}; the account counts dollars ({', '.join(DOLLARS)})")
     shift = item.price_decimals + item.quantity_decimals - MONEY_DECIMALS
+    if abs(shift) > 18:
+        raise BadConfig(f"{item.symbol} has {item.price_decimals} decimals of price and {item.quantity_decimals} of quantity; expected at most 26 together")
     term["scale_up"], term["scale_down"] = (1, 10**shift) if shift >= 0 else (10**-shift, 1)
     term["money_per_tick_lot"] = 10.0**-shift
     term["price_increment"], term["quantity_increment"] = item.price_increment, item.quantity_increment
@@ -238,7 +250,7 @@ def _fill_terms(term: Any, item: Instrument, settings: DeskSettings) -> None:
         if not -0.01 <= fee <= 0.1:
             raise BadConfig(f"{name} fee of {item.key.venue} is {fee!r}, expected -0.01 .. 0.1 of the notional")
     term["maker_ppm"], term["taker_ppm"] = round(maker * 1e6), round(taker * 1e6)
-    term["max_order_lots"] = min(2**62, round(settings.risk.max_order_quantity * 10**item.quantity_decimals))
+    term["max_order_lots"] = min(2**53, round(settings.risk.max_order_quantity * 10**item.quantity_decimals))
     term["max_order_notional"] = money(settings.risk.max_order_notional)
     term["max_position_notional"] = money(settings.risk.max_position_notional)
 

@@ -17,9 +17,10 @@ import numpy as np
 from polaris.desk.decide import RESERVE, decide
 from polaris.desk.market.depth import observe
 from polaris.desk.pipeline import NOTHING, Desk
+from polaris.domain.errors import BadConfig
 from polaris.domain.kernel import kernel
 from polaris.domain.market import ROW, Row, Rows, objects
-from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, Records, copied, joined
+from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, TARGET, Records, copied, joined
 
 
 class Strategy:
@@ -32,17 +33,20 @@ class Strategy:
         """Every row, in order."""
 
     def on_record(self, record: Any, desk: "Trader") -> None:
-        """One RECORD of an order of ours: record["kind"] is FILL, ACCEPTED, REFUSED, ... (domain.orders)."""
+        """One RECORD of an order: record["kind"] is SUBMIT, REFUSED, ACCEPTED, FILL, ... (domain.orders)."""
 
 
 class Trader:
     """A desk driven by a plain Python strategy; also the handle that strategy acts through.
 
-    desk      its sizing must be "direct": targets and orders come from the strategy alone
+    desk      its sizing must be "direct" and its bank empty: orders come from the strategy alone. Raises BadConfig
     strategy  called for every row
     """
 
     def __init__(self, desk: Desk, strategy: Strategy) -> None:
+        if not desk.direct or desk.bank.kernels:
+            kernels = ", ".join(stage.name for stage in desk.bank.kernels)
+            raise BadConfig(f"a plain Python strategy needs sizing direct and an empty bank; found sizing {desk.settings.sizing.mode} and {kernels or 'none'}")
         self.desk, self.strategy = desk, strategy
         self._hears = type(strategy).on_record is not Strategy.on_record
         self._rows: Rows = np.zeros(0, ROW)
@@ -130,7 +134,7 @@ class Trader:
         self._parts.append(records)
         self._working = bool(self.desk.account_record["active"][0])
         if self._hears:
-            for record in records:
+            for record in records[records["kind"] < TARGET]:
                 self.strategy.on_record(record, self)
 
 
@@ -138,20 +142,18 @@ class Trader:
 def drive(rows, start, stop, books, counts, seen, tops, depth, at, none, rules, terms, account, positions, orders, active, carry, records):  # type: ignore[no-untyped-def]
     """Market and decision over rows[start:stop] in one call; returns (row reached, records written).
 
-    Goes by blocks that fit `tops`. The row reached is below `stop` where a book is full or the records might be.
+    Goes by blocks whose tops and records find room: where an order works the trader comes row by row, so a row of a
+    longer block tells two records at most. The row reached is below `stop` where a book is full or the records might be.
     """
     n = 0
-    while start < stop:
-        if n > records.size - 2 * RESERVE:
-            return start, n
-        block = rows[start : min(stop, start + tops.shape[0])]
-        taken, m = observe(block, 0, books, counts, seen, tops, depth, at)
-        if taken < block.size:
-            block = block[:taken]
-        row, _, n = decide(
-            block, 0, tops[:m], depth[:m], at[:m], 0, none, none, none, none, rules, terms, account, positions, orders, active, carry, records, n
-        )
-        start += row
-        if row < taken or (taken < tops.shape[0] and start < stop):
-            return start, n
+    while start < stop and n <= records.size - 2 * RESERVE:
+        size = min(stop - start, tops.shape[0], RESERVE // 2)
+        taken, m = observe(rows[start : start + size], 0, books, counts, seen, tops, depth, at)
+        _, _, n = decide(
+            rows[start : start + taken], 0, tops[:m], depth[:m], at[:m], 0, none, none, none, none, rules, terms, account, positions, orders, active, carry,
+            records, n,
+        )  # fmt: skip
+        start += taken
+        if taken < size:
+            break
     return start, n

@@ -48,14 +48,11 @@ def mul_divmod(a, b, c):  # type: ignore[no-untyped-def]
         else:
             remainder += remainder
         if (a >> bit) & 1:
-            if quotient > MOST - whole - 1:
+            carry = 1 if remainder >= c - part else 0
+            if quotient > MOST - whole - carry:
                 return -1, 0
-            quotient += whole
-            if remainder >= c - part:
-                remainder -= c - part
-                quotient += 1
-            else:
-                remainder += part
+            quotient += whole + carry
+            remainder += part - c if carry else part
         bit -= 1
     return quotient, remainder
 
@@ -68,10 +65,10 @@ def mul_div(a, b, c):  # type: ignore[no-untyped-def]
 
 @kernel
 def mul_div_up(a, b, c):  # type: ignore[no-untyped-def]
-    """ceil(a * b / c) as int64; -1 where `mul_divmod` can't."""
+    """ceil(a * b / c) as int64; -1 where `mul_divmod` can't, or the last unit does not fit."""
     quotient, remainder = mul_divmod(a, b, c)
     if remainder > 0:
-        return quotient + 1
+        return quotient + 1 if quotient < MOST else -1
     return quotient
 
 
@@ -88,10 +85,10 @@ def exp(x):  # type: ignore[no-untyped-def]
     """e**x within 2 units in the last place, from + and * alone.
 
     x        float64
-    returns  float64; 0 below -708, e**709 above 709
+    returns  float64; 0 below -708 and for what is no number, e**709 above 709
     Source: argument reduction by ln(2) / 128 in two parts (Tang 1989), Taylor series to r**5 on |r| <= ln(2) / 256.
     """
-    if x < -708.0:
+    if not x >= -708.0:
         return 0.0
     if x > 709.0:
         x = 709.0

@@ -24,7 +24,6 @@ from polaris.domain.orders import (
     FILL_LAST,
     FILL_PART,
     FILLED,
-    NO_SLOT,
     NONE,
     PARTIAL,
     PASS,
@@ -87,14 +86,8 @@ def submit(rule, terms, account, positions, orders, active, records, n, instrume
     lots     > 0
     returns  (records written so far, order id; 0 where refused)
     """
-    term = terms[instrument]
     position = positions[instrument]
-    reason, figure, limit = gate(rule, term, account, position, side, kind, price, lots)
-    identity = account["next_order"]
-    slot = identity % ORDER_SLOTS
-    order = orders[slot]
-    if reason == PASS and NONE < order["state"] < FILLED:
-        reason, figure, limit = NO_SLOT, float(account["active"]), float(rule["max_open_orders"])
+    reason, figure, limit = gate(rule, terms, account, positions, orders, active, instrument, side, kind, price, lots)
     if reason != PASS:
         record = tell(records, n, REFUSED, account, position, instrument)
         record["reason"] = reason
@@ -107,6 +100,11 @@ def submit(rule, terms, account, positions, orders, active, records, n, instrume
         account["refusals"] += 1
         position["retry_at"] = account["clock"] + rule["refusal_pause_ns"]
         return n + 1, 0
+    identity = account["next_order"]
+    while NONE < orders[identity % ORDER_SLOTS]["state"] < FILLED:  # an old order still works there; the gate left one free
+        identity += 1
+    slot = identity % ORDER_SLOTS
+    order = orders[slot]
     account["next_order"] = identity + 1
     order["id"] = identity
     order["instrument"] = instrument
@@ -126,7 +124,6 @@ def submit(rule, terms, account, positions, orders, active, records, n, instrume
     active[account["active"]] = slot
     account["active"] += 1
     account["submits"] += 1
-    position["working"] += side * lots
     position["working_orders"] += 1
     tell_order(records, n, SUBMIT, account, position, order)
     return n + 1, identity
@@ -174,15 +171,14 @@ def report(terms, account, positions, order, what, records, n):  # type: ignore[
     elif what == ACCEPT:
         order["resting"] = 1
     if before < FILLED <= after:
-        finish(account, position, order)
+        finish(position, order)
     tell_order(records, n, kind, account, position, order)
     return n + 1
 
 
 @inlined
-def finish(account, position, order):  # type: ignore[no-untyped-def]
+def finish(position, order):  # type: ignore[no-untyped-def]
     """An order works no longer: nothing more is expected of it."""
-    position["working"] -= order["side"] * (order["lots"] - order["filled"])
     position["working_orders"] -= 1
     order["resting"] = 0
 
@@ -214,11 +210,8 @@ def fill(terms, account, positions, order, price, lots, liquidity, given_fee, fe
     order["filled"] += lots
     order["state"] = after
     account["fills"] += 1
-    if before < FILLED:
-        position["working"] -= order["side"] * lots
-        if after >= FILLED:
-            position["working_orders"] -= 1
-            order["resting"] = 0
+    if before < FILLED <= after:
+        finish(position, order)
     mark(account, position, term, position["bid"] + position["ask"])
     record = tell_order(records, n, FILL, account, position, order)
     record["price"] = price

@@ -28,8 +28,7 @@ def plan(rule, terms, account, positions, orders, active, instrument, target, re
             wrong = delta * order["side"] <= 0 or (leaves - delta) * order["side"] > 0
             moved = False
             if passive and now - order["sent"] >= rule["repeg_ns"]:
-                touch = position["bid"] if order["side"] == BUY else position["ask"]
-                moved = touch != order["price"]
+                moved = aim(terms[instrument], position, order["side"], kind) != order["price"]
             if wrong or moved:
                 n = ask_cancel(rule, account, position, order, records, n)
         return n

@@ -114,6 +114,8 @@ def arrive(rule, terms, account, positions, order, carry, records, n):  # type: 
             there = carry[instrument, opposite + 1, level]
             if there <= 0:
                 break
+            if level > 0 and (price - best) * side <= 0:  # the touch is newer than the depth: what it left behind is gone
+                continue
             if kind != MARKET and ((side == BUY and price > order["price"]) or (side != BUY and price < order["price"])):
                 break
             leaves = order["lots"] - order["filled"]
@@ -127,6 +129,7 @@ def arrive(rule, terms, account, positions, order, carry, records, n):  # type: 
     for level in range(LEVELS):
         if carry[instrument, own + 1, level] > 0 and carry[instrument, own, level] == order["price"]:
             ahead = carry[instrument, own + 1, level]
+            break
     order["ahead"] = ahead
     if order["filled"] > 0:
         order["resting"] = 1
@@ -175,7 +178,7 @@ def meet(rule, terms, account, positions, orders, active, row, records, n):  # t
                 elif is_ask == buys and row["quantity"] > 0 and (row["price"] <= price if buys else row["price"] >= price):
                     got = leaves  # the other side now stands at or beyond our price
         elif kind == QUOTE:
-            if (row["other"] <= price) if buys else (row["price"] >= price):
+            if (0 < row["other"] <= price) if buys else (row["price"] >= price):
                 got = leaves
             elif buys and row["price"] == price:
                 order["ahead"] = min(order["ahead"], row["quantity"])

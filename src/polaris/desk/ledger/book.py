@@ -5,7 +5,7 @@ After every event, exactly and in integers:
 A notional that is no whole unit of money is rounded against us: a buy up, a sell down, a fee up.
 """
 
-from polaris.domain.exact import mul_div, mul_div_up
+from polaris.domain.exact import MOST, mul_div, mul_div_up
 from polaris.domain.kernel import inlined
 from polaris.domain.orders import MAKER, SELL
 
@@ -22,9 +22,9 @@ def notional(term, price, lots, up):  # type: ignore[no-untyped-def]
     up       True rounds up, False down
     returns  money, -1 where it does not fit: refuse rather than guess
     """
-    scaled = lots * term["scale_up"]
-    if lots > 0 and scaled // term["scale_up"] != lots:
+    if lots > MOST // term["scale_up"]:
         return -1
+    scaled = lots * term["scale_up"]
     if up:
         return mul_div_up(price, scaled, term["scale_down"])
     return mul_div(price, scaled, term["scale_down"])

@@ -2,7 +2,8 @@
 
 Every row that closes an update (LAST) of depth, quote, trade or bar makes one TOP, as soon as both sides are known.
 Where a venue sends its top of book as a stream of its own, that is the touch; the depth gives the levels behind it.
-A book that leaves LIVE is emptied: nothing is decided on levels that may be wrong, until a snapshot comes.
+A book that leaves LIVE is emptied: nothing is decided on levels that may be wrong, until a snapshot comes. A quote
+outlives a gap in the depth, but not the connection.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from polaris.desk.columns import LEVELS, TOP
 from polaris.domain.book import FULL, clear, set_level
 from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
-from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, LAST, LIVE, QUOTE, STATUS, TRADE, Rows
+from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, DISCONNECTED, LAST, LIVE, QUOTE, STATUS, TRADE, Rows
 
 SEEN = np.dtype(
     [
@@ -105,7 +106,7 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             if row["price"] != LIVE:
                 s["stale"] = 3
                 clear(counts[instrument])
-                s["valid"] = s["quoted"]
+                s["valid"] = s["quoted"] if row["price"] != DISCONNECTED else 0
             continue
         if flags & LAST == 0 or s["valid"] == 0:
             continue

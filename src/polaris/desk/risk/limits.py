@@ -6,37 +6,52 @@ desk works itself flat through the same orders and the same gate as ever.
 
 from polaris.desk.state import DAY
 from polaris.domain.kernel import inlined
-from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, PASS, POSITION_LIMIT, TOTAL_NOTIONAL
+from polaris.domain.orders import DAILY_LOSS, DRAWDOWN, PASS, POSITION_LIMIT, RESUMED, TOTAL_NOTIONAL
 
 
 @inlined
 def watch_losses(rule, account):  # type: ignore[no-untyped-def]
     """Bring peak, trough and the day up to date and see whether a loss limit is reached now.
 
-    returns  DAILY_LOSS or DRAWDOWN the moment it is reached, else PASS. A daily loss ends with its day (UTC); a
-             drawdown stays until an operator resumes.
+    returns  DAILY_LOSS or DRAWDOWN the moment it is reached, RESUMED the moment a daily loss is over, else PASS. A daily
+             loss ends with its day (UTC); a drawdown stays until an operator resumes, so it also replaces a daily loss.
     """
     equity = account["equity"]
+    changed = PASS
     if account["clock"] >= account["day_ends"]:
         account["day_ends"] = (account["clock"] // DAY + 1) * DAY
         account["day_equity"] = equity
         if account["halt"] == DAILY_LOSS:
             account["halt"] = PASS
+            changed = RESUMED
     if equity >= account["peak"]:
         account["peak"] = equity
         account["trough"] = equity
-        return PASS
+        return changed
     if equity < account["trough"]:
         account["trough"] = equity
-        drawdown = float(account["peak"] - equity) / float(max(account["peak"], 1))
-        account["max_drawdown"] = max(account["max_drawdown"], drawdown)
-        if drawdown >= rule["max_drawdown"] and account["halt"] == PASS:
-            account["halt"] = DRAWDOWN
-            return DRAWDOWN
-    if account["day_equity"] - equity >= rule["max_daily_loss"] and account["halt"] == PASS:
+        account["max_drawdown"] = max(account["max_drawdown"], drawdown(account))
+    if account["halt"] != DRAWDOWN and drawdown(account) >= rule["max_drawdown"]:
+        account["halt"] = DRAWDOWN
+        return DRAWDOWN
+    if account["halt"] == PASS and account["day_equity"] - equity >= rule["max_daily_loss"]:
         account["halt"] = DAILY_LOSS
         return DAILY_LOSS
-    return PASS
+    return changed
+
+
+@inlined
+def drawdown(account):  # type: ignore[no-untyped-def]
+    """How far equity is below its peak, as a fraction of the peak."""
+    return float(account["peak"] - account["equity"]) / float(max(account["peak"], 1))
+
+
+@inlined
+def loss_figures(rule, account, limit):  # type: ignore[no-untyped-def]
+    """(what is measured, what is allowed) of a loss limit: fractions for DRAWDOWN, else money."""
+    if limit == DRAWDOWN:
+        return drawdown(account), rule["max_drawdown"]
+    return float(account["day_equity"] - account["equity"]), float(rule["max_daily_loss"])
 
 
 @inlined
