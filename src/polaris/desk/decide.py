@@ -101,7 +101,9 @@ def decide(  # type: ignore[no-untyped-def]
         position["top"] = k
         if position["lots"] != 0:
             mark(account, position, terms[instrument], top["bid"] + top["ask"])
-            n = on_loss(rule, account, positions, orders, active, records, n)
+            changed = watch_losses(rule, account)
+            if changed != PASS:
+                n = on_loss(changed, rule, account, positions, orders, active, records, n)
         wish = position["target"]
         if targeted:
             want = targets[k]
@@ -142,11 +144,8 @@ def keep_all(carry, positions, tops, depth):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def on_loss(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
-    """See whether a loss limit is reached now: say it and cancel what works; or over: say it. Returns records written so far."""
-    changed = watch_losses(rule, account)
-    if changed == PASS:
-        return n
+def on_loss(changed, rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
+    """What `watch_losses` saw: a limit reached, so say it and cancel what works, or a day's loss over. Returns records written so far."""
     record = tell(records, n, HALT, account, positions[0], -1)
     record["reason"] = standing(account) if changed == RESUMED else changed
     record["money"] = account["equity"]
@@ -169,7 +168,9 @@ def cancel_all(rule, account, positions, orders, active, records, n):  # type: i
 @kernel
 def sample_equity(rule, account, positions, orders, active, records, n):  # type: ignore[no-untyped-def]
     """One point of the equity curve; returns records written so far."""
-    n = on_loss(rule, account, positions, orders, active, records, n)
+    changed = watch_losses(rule, account)
+    if changed != PASS:
+        n = on_loss(changed, rule, account, positions, orders, active, records, n)
     record = tell(records, n, EQUITY, account, positions[0], -1)
     record["money"] = account["equity"]
     record["figure"] = float(account["realised"])
