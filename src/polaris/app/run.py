@@ -78,7 +78,7 @@ async def run_desk(settings: Settings, listening: Callable[[int], None] = lambda
         instruments = Instruments(await discover(source.endpoints, source.wishes))
         played = settings.market.recording is not None and settings.market.speed > 0
         clock = FastClock(settings.market.speed) if played else WallClock()
-        desk = LoggedDesk.open(directory, core_settings(settings), instruments, now=clock())
+        desk = LoggedDesk.open(directory, core_settings(settings), instruments, now=clock(), log=settings.log)
         if desk.message:
             log.warning("log recovered", said=desk.message)
         log.info("desk open", seq=desk.sequencer.next_seq - 1, resumed_from=desk.resumed_from, state=desk.desk.state_digest(), mode=settings.mode)

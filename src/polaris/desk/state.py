@@ -178,7 +178,8 @@ def money(dollars: float) -> int:
     """Dollars as units of money. Raises BadConfig outside what 63 bits hold."""
     if not 0.0 <= dollars <= MAX_MONEY:
         raise BadConfig(f"an amount of {dollars!r} dollars is outside 0 .. {MAX_MONEY:.0f}")
-    return int(round(dollars * 10.0**MONEY_DECIMALS))
+    units: int = round(dollars * 10.0**MONEY_DECIMALS)
+    return units
 
 
 def rules_of(settings: DeskSettings, horizon_ns: int) -> Records:
