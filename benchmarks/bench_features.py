@@ -6,11 +6,10 @@ buffers before the clock starts, as the market kernel leaves it: warm in the sec
 The whole is CPU time, the best of several passes; a kernel's is its median chunk, so that whoever shares the machine
 does not count.
 
-    python benchmarks/bench_features.py [boundaries] [chunk] [instruments]
+    polaris bench features --chunk 2048
 """
 
 import platform
-import sys
 import time
 from typing import Any
 
@@ -25,23 +24,27 @@ from polaris.domain.market import QUOTE, TRADE
 PASSES = 3
 
 
-def main() -> None:
-    """Measure the default bank, then the crossover strategy alone on quotes and trades in turn."""
-    n, chunk, many = (int(text) for text in (sys.argv[1:] + ["1000000", "1024", "4"][len(sys.argv) - 1 :])[:3])
-    instruments = sample_instruments(many)
-    print(f"{n} boundaries of {many} instruments in chunks of {chunk}, Python {platform.python_version()}, {_processor()}")
-    tops, depth = sample_tops(n, many, step_ns=200_000)
-    _report("default bank", default_bank(instruments, BankSettings(entry_points=False)), tops, depth, chunk)
+def main(json: bool = False, boundaries: int = 1_000_000, chunk: int = 1024, instruments: int = 4) -> dict[str, Any]:
+    """Measure the default bank, then the crossover strategy alone on quotes and trades in turn; printed unless json is set."""
+    items = sample_instruments(instruments)
+    if not json:
+        print(f"{boundaries} boundaries of {instruments} instruments in chunks of {chunk}, Python {platform.python_version()}, {_processor()}")
+    tops, depth = sample_tops(boundaries, instruments, step_ns=200_000)
+    result = {"bank": _measure("default bank", default_bank(items, BankSettings(entry_points=False)), tops, depth, chunk, json)}
     tops["kind"][0::2], tops["kind"][1::2], tops["price"] = QUOTE, TRADE, tops["ask"]
-    _report("strategy", Bank([crossover()], instruments), tops, depth[:0], chunk)
+    return result | {"crossover": _measure("strategy", Bank([crossover()], items), tops, depth[:0], chunk, json)}
 
 
-def _report(title: str, bank: Bank, tops: Any, depth: Any, chunk: int) -> None:
+def _measure(title: str, bank: Bank, tops: Any, depth: Any, chunk: int, quiet: bool) -> dict[str, float]:
+    """CPU nanoseconds a boundary: the whole bank, and each of its kernels."""
     bank.update(tops[:0], depth[:0])
     whole = min(_whole(bank, tops, depth, chunk) for _ in range(PASSES))
-    print(f"{title}: {whole:.1f} ns a boundary, {1e3 / whole:.1f} M boundaries/s, {len(bank.index)} columns")
-    for stage, nanoseconds in zip(bank.kernels, _stages(bank, tops, depth, chunk), strict=True):
-        print(f"  {stage.name:<12} {nanoseconds:5.1f} ns  {len(stage.outputs)} columns")
+    stages = {stage.name: nanoseconds for stage, nanoseconds in zip(bank.kernels, _stages(bank, tops, depth, chunk), strict=True)}
+    if not quiet:
+        print(f"{title}: {whole:.1f} ns a boundary, {1e3 / whole:.1f} M boundaries/s, {len(bank.index)} columns")
+        for stage in bank.kernels:
+            print(f"  {stage.name:<12} {stages[stage.name]:5.1f} ns  {len(stage.outputs)} columns")
+    return {"whole_ns": whole} | stages
 
 
 def _whole(bank: Bank, tops: Any, depth: Any, chunk: int) -> float:

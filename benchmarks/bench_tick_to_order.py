@@ -25,7 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import msgspec
 import numpy as np
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_connect, ws_create_server
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_connect,
+    ws_create_server,
+)
 
 from bench_pipeline import processor
 from polaris.app.compose import CoreSettings, LoggedDesk, core
@@ -104,7 +114,7 @@ class Venue:
         for i in range(self.frames):
             payload = self._frame(i)
             due = begun + (i + 1) / self.rate
-            while time.perf_counter() < due:
+            while time.perf_counter() < due:  # noqa: ASYNC110 - an event can't be as exact
                 await asyncio.sleep(0)  # orders are heard while we wait; a timer would be a millisecond coarse
             self.due[i] = due
             client.send(WSMsgType.TEXT, payload)
@@ -113,7 +123,7 @@ class Venue:
 
     def _frame(self, i: int) -> bytes:
         first, self.update = self.update + 1, self.update + 1
-        heavy, light = "9.%08d" % (i % 99_999_999), "0.%08d" % (1 + i % 99_999_998)
+        heavy, light = f"9.{i % 99_999_999:08d}", f"0.{1 + i % 99_999_998:08d}"
         bid, ask = (heavy, light) if i % 2 else (light, heavy)
         levels = [[f'["{price(MID + sign * (1 + level))}","{size}"]' for level in range(5)] for sign, size in ((-1, bid), (1, ask))]
         # the client's frame number travels as the event time, so that an order can name its frame

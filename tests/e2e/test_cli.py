@@ -95,7 +95,7 @@ def test_importing_the_package_loads_nothing():
         (["serve-recording", "absent.jsonl"], {}, 2, "there is no recording absent.jsonl"),
         (["record", "x.jsonl", "--venue", "nasdaq"], {}, 2, "enabled are coinbase, binance"),
         (["bench", "nonsense"], {}, 2, "there is no benchmark 'nonsense'"),
-        (["bench", "tick-to-order", "--rwos", "5"], {}, 2, "has no option --rwos; it has --rows, --rate"),
+        (["bench", "tick-to-order", "--rwos", "5"], {}, 2, "has no option --rwos; it has --frames, --rate, --rows, --row-rate"),
         (["bench", "tick-to-order", "rows"], {}, 2, "'rows' is no option of a benchmark"),
         (["nonsense"], {}, 2, "No such command"),
         (["start", "--nonsense"], {}, 2, "No such option"),
