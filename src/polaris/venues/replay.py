@@ -16,9 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from polaris.domain.book import Book
 from polaris.domain.errors import BadCapture
 from polaris.domain.instrument import Instruments
-from polaris.domain.market import BOOK_STATE_NAMES, KIND_NAMES, RowBuffer, Rows
+from polaris.domain.market import BOOK_STATE_NAMES, DEPTH, KIND_NAMES, RowBuffer, Rows
 from polaris.venues import registry
 from polaris.venues.capture import Capture, Line, Truncation
 from polaris.venues.protocol import Feed, Venue
@@ -46,6 +47,7 @@ def replay_captures(
               prices and quantities as the venue's text; the digest is a BLAKE2b of every row, whose seq is 0
     raises    BadCapture, BadConfig for an unknown venue
     """
+    _load_kernels()
     return {"files": [_report(Path(path), venue, progress, warn) for path in paths]}
 
 
@@ -126,6 +128,15 @@ class Replay:
         while self._next_tick <= ts:
             self.feed.tick(self._next_tick)
             self._next_tick += TICK_NS
+
+
+def _load_kernels() -> None:
+    """Have the book's compiled code in memory before anything is measured."""
+    row = RowBuffer(1)
+    row.append(0, 0, 0, DEPTH, 0, 1, 1)
+    book = Book()
+    book.apply(row.view(), 0)
+    book.set(True, 2, 1)
 
 
 def _report(path: Path, venue: str | None, progress: Progress | None, warn: Callable[[Truncation], None] | None) -> dict[str, Any]:
