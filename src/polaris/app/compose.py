@@ -144,7 +144,8 @@ class LoggedDesk:
         self.desk, self.writer = desk, writer
         self.sequencer = Sequencer(writer)
         self.latencies = latencies or Latencies()
-        self.rows = self.boundaries = 0
+        self.rows = 0
+        self.proved: Checkpoint | None = None  # the newest checkpoint
         self.on_records: list[Callable[[Records], None]] = []
         self.resumed_from = 0
         self.message = ""
@@ -229,6 +230,7 @@ class LoggedDesk:
             fills=int(account["fills"]),
         )
         self.sequencer.tell(told)
+        self.proved = told
         return told
 
     def stop(self, now: int, reason: str) -> Stopped:

@@ -93,8 +93,8 @@ class Observer:
             counts=self._counts(),
             recent=tuple(self.recent),
             log=self._log(now),
-            state_digest="",
-            decisions_digest="",
+            state_digest=self.logged.proved.state_digest if self.logged.proved else "",
+            decisions_digest=self.logged.proved.decisions_digest if self.logged.proved else "",
         )
 
     def _venues(self, now: int) -> tuple[VenueStatus, ...]:
@@ -189,6 +189,8 @@ class Observer:
         account = self.logged.desk.account
         return Counts(
             rows=self.logged.rows,
+            boundaries=self.logged.desk.boundaries,
+            forecasts=self.logged.desk.boundaries,
             decisions=int(account["decisions"]),
             orders=int(account["submits"]),
             fills=int(account["fills"]),

@@ -151,8 +151,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts = Counts()
     recent: tuple[Happening, ...] = ()  # newest first, some 30
     log: LogStatus = LogStatus()
-    state_digest: str = ""
-    decisions_digest: str = ""
+    state_digest: str = ""  # at the newest checkpoint
+    decisions_digest: str = ""  # likewise
 
 
 def to_json(status: Status) -> bytes:

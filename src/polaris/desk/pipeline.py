@@ -63,6 +63,7 @@ class Desk:
         self._written = hashlib.blake2b(digest_size=16)
         self.last: Floats = np.zeros((len(instruments), max(1, len(bank.index))))  # the newest value of every column
         self._newest = np.zeros(len(instruments), np.int64)
+        self.boundaries = 0  # updates looked at
         self._unhashed: list[Records] = []  # hashed when somebody asks: not on the way of an order
 
     @property
@@ -80,6 +81,7 @@ class Desk:
     def _pass(self, rows: Rows, n: int) -> int:
         """One pass over at most `_batch` rows; records are written from n on, returns where they end."""
         tops, depth, at = self.market.update(rows)
+        self.boundaries += len(tops)
         columns = self.bank.update(tops, depth)
         if len(tops) and columns.shape[0] > 1:
             keep_last(tops, columns, self._newest, self.last)

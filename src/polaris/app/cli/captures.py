@@ -59,7 +59,12 @@ def replay(
     from polaris.venues.replay import replay_captures
 
     with progress("replaying", quiet=as_json) as advance:
-        result = replay_captures([str(path) for path in paths], venue=venue, progress=lambda _, frames: advance(frames, 0))
+        result = replay_captures(
+            [str(path) for path in paths],
+            venue=venue,
+            progress=lambda _, frames: advance(frames, 0),
+            warn=lambda missing: note(str(missing)),
+        )
     return print_json(result) if as_json else _show_captures(result)
 
 
