@@ -28,6 +28,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from polaris.desk.fused import fused
 from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 
@@ -89,7 +90,11 @@ class Kernel:
 
 @dataclass
 class Bank:
-    """Kernels in order, their memories, and the columns they share."""
+    """Kernels in order, their memories, and the columns they share.
+
+    memory  one record an instrument; field m<i> is kernel i's state. Inputs and params of all lie end to end likewise, so
+            that one compiled call can run them all (see `desk.fused`)
+    """
 
     kernels: Sequence[Kernel]
     instruments: Instruments
@@ -97,23 +102,31 @@ class Bank:
     index: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.memory: Any = np.zeros(len(self.instruments), np.dtype([(f"m{at}", kernel.state) for at, kernel in enumerate(self.kernels)], align=True))
         self.states: list[Any] = []
+        self._inputs = np.zeros(sum(len(kernel.inputs) for kernel in self.kernels), np.int64)
+        self._params = np.array([value for kernel in self.kernels for value in kernel.params], np.float64)
         self._calls: list[tuple[Callable[..., None], Any, int, Any, Any]] = []
-        for kernel in self.kernels:
+        at_input = at_param = 0
+        for at, kernel in enumerate(self.kernels):
             missing = [name for name in kernel.inputs if name not in self.index]
             if missing:
                 raise BadConfig(f"kernel {kernel.name!r} reads {missing[0]!r}, which no earlier kernel writes; known are {', '.join(self.index) or 'none'}")
-            inputs = np.array([self.index[name] for name in kernel.inputs], np.int64)
+            inputs = self._inputs[at_input : at_input + len(kernel.inputs)]
+            inputs[:] = [self.index[name] for name in kernel.inputs]
+            params = self._params[at_param : at_param + len(kernel.params)]
+            at_input, at_param = at_input + len(inputs), at_param + len(params)
             first = len(self.index)
             for name in kernel.outputs:
                 if name in self.index:
                     raise BadConfig(f"kernel {kernel.name!r} writes {name!r}, which another kernel writes already")
                 self.index[name] = len(self.index)
-            state = np.zeros(len(self.instruments), kernel.state)
+            state = self.memory[f"m{at}"]
             if kernel.start is not None:
                 kernel.start(state, self.instruments)
             self.states.append(state)
-            self._calls.append((kernel.run, inputs, first, state, np.array(kernel.params, np.float64)))
+            self._calls.append((kernel.run, inputs, first, state, params))
+        self._fused = fused(self.kernels) if len(self.kernels) > 1 else None
         self.columns: Floats = np.zeros((max(1, len(self.index)), self.capacity))
 
     def update(self, tops: Any, depth: Any) -> Floats:
@@ -122,8 +135,11 @@ class Bank:
         if m > self.columns.shape[1]:
             self.columns = np.zeros((self.columns.shape[0], max(m, 2 * self.columns.shape[1])))
         columns = self.columns
-        for run, inputs, first, state, params in self._calls:
-            run(tops, depth, columns, inputs, first, state, params)
+        if self._fused is not None:
+            self._fused(tops, depth, columns, self._inputs, self._params, self.memory)
+        else:
+            for run, inputs, first, state, params in self._calls:
+                run(tops, depth, columns, inputs, first, state, params)
         return columns[:, :m]
 
     def column(self, name: str) -> int:

@@ -7,11 +7,13 @@ no fastmath, no library exp or log, no division by zero left to the platform.
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -72,3 +74,25 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """As `kernel`, but compiled into its caller: for small parts of a hot loop, where handing over arrays would cost more."""
     return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+
+
+def written(title: str, source: str) -> ModuleType:
+    """A module that is written, not typed: kernels put together at run time, compiled and kept like any other.
+
+    Its file lies in the cache folder under a name that is a hash of its text, for people to read and numba to find again.
+    """
+    name = f"polaris_{title}_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    path = cache_dir() / f"{name}.py"
+    if not path.exists():  # an existing file is the same text, and numba would take a younger one for another
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{os.getpid()}.tmp")
+        fresh.write_text(source)
+        fresh.rename(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
