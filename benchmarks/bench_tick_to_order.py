@@ -21,7 +21,8 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve()
+sys.path.insert(0, str(HERE.parent))
 
 import msgspec
 import numpy as np
@@ -41,7 +42,6 @@ from bench_pipeline import processor
 from polaris.app.compose import CoreSettings, LoggedDesk, core
 from polaris.desk.bank import BankSettings
 from polaris.desk.ensemble import EnsembleSettings
-from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
@@ -197,7 +197,7 @@ async def _socket(frames: int, rate: int, other: str) -> dict[str, float]:
     server = await ws_create_server(venue.route, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="polaris-bench-") as folder:
-        desk = await asyncio.create_subprocess_exec(sys.executable, str(Path(__file__).resolve()), other, str(port), "--log", folder)
+        desk = await asyncio.create_subprocess_exec(sys.executable, str(HERE), other, str(port), "--log", folder)
         gc.collect()
         gc.freeze()
         try:
@@ -223,7 +223,7 @@ async def desk_process(port: int, folder: Path) -> None:
     """The desk against that venue, until it is told to end."""
     where = {"binance": VenueEndpoint("binance", f"ws://{HOST}:{port}", f"http://{HOST}:{port}")}
     found = Instruments(await discover(where, {"binance": ("BTCUSDT",)}))
-    warm = core(eager(), found)
+    warm, _ = core(eager(), found)
     rows = book_rows(5_000)
     warm.advance(rows)  # compiled code is loaded now, not on the first frame
     desk = LoggedDesk.open(folder / "log", eager(), found, now=time.time_ns())
@@ -282,7 +282,7 @@ async def echo_process(port: int) -> None:
 
 def core_alone(count: int, rate: int) -> dict[str, float]:
     """Row in, records out, in one process without a socket."""
-    desk = Desk(eager().desk, instruments(), core(eager(), instruments()).bank)
+    desk, _ = core(eager(), instruments())
     rows = book_rows(600_000)
     desk.advance(rows[: 2 * LEVELS + WARM])
     rows = rows[2 * LEVELS + WARM :][:count]

@@ -31,6 +31,7 @@ from polaris.domain.orders import SUBMIT, Records, joined
 from polaris.log.read import EventBlock, RecordsBlock, RowsBlock, blocks, instruments_of
 from polaris.log.sequencer import Sequencer, control_rows
 from polaris.log.write import LogSettings, LogWriter
+from polaris.research.strategies import assemble
 
 REPLAY_ROWS: Final = 1 << 16  # rows handed to the core at once when a log is read
 
@@ -40,22 +41,32 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     desk: DeskSettings = DeskSettings()
     bank: BankSettings = BankSettings()
+    strategy: str = "pipeline"  # or as research.strategies knows it: "crossover", "module:Name" of your own
+    params: dict[str, Any] = {}  # of a strategy that isn't the pipeline
+    folder: str = ""  # where its module is looked for first
 
 
-def core(settings: CoreSettings, instruments: Instruments) -> Desk:
-    """The core with the default features, alphas and ensemble."""
-    return Desk(settings.desk, instruments, default_bank(instruments, settings.bank))
+Advance = Callable[[Rows], Records]
+
+
+def core(settings: CoreSettings, instruments: Instruments) -> tuple[Desk, Advance]:
+    """The core, and how rows are handed to it: with the default bank, or driven by a strategy of the user's own."""
+    if settings.strategy == "pipeline":
+        desk = Desk(settings.desk, instruments, default_bank(instruments, settings.bank))
+        return desk, desk.advance
+    _, desk, advance = assemble(settings.strategy, settings.params, settings.desk, instruments, Path(settings.folder))
+    return desk, advance
 
 
 def backtested(settings: CoreSettings, instruments: Instruments, rows: Rows, progress: Callable[[int, int], None] | None = None) -> tuple[Desk, Records]:
     """Run the core over rows that exist already; returns it and every record. `seq` is given here where it is 0."""
-    desk = core(settings, instruments)
+    desk, advance = core(settings, instruments)
     if len(rows) and not rows["seq"].any():
         rows = rows.copy()
         rows["seq"] = np.arange(1, len(rows) + 1)
     parts = []
     for first in range(0, len(rows), REPLAY_ROWS):
-        parts.append(desk.advance(rows[first : first + REPLAY_ROWS]))
+        parts.append(advance(rows[first : first + REPLAY_ROWS]))
         if progress is not None:
             progress(min(first + REPLAY_ROWS, len(rows)), len(rows))
     return desk, joined(parts)
@@ -89,7 +100,7 @@ class Replay:
         self.directory = directory
         self.started = started_of(directory)
         self.instruments = instruments_of(self.started)
-        self.desk = core(settings_of(self.started), self.instruments)
+        self.desk, self.advance = core(settings_of(self.started), self.instruments)
         self.derived = self.logged = self.seq = self.verified = 0
         self.kernels = self.started.kernels  # of the run whose events are being taken
 
@@ -118,7 +129,7 @@ class Replay:
         return self.desk
 
     def _advance(self, rows: Rows, on_records: Callable[[Records, Desk], None] | None) -> None:
-        records = self.desk.advance(rows)
+        records = self.advance(rows)
         self.derived += len(records)
         if on_records is not None and len(records):
             on_records(records, self.desk)
@@ -140,8 +151,8 @@ class LoggedDesk:
     on_records  hears every batch of records after they are written (views, the store's queue)
     """
 
-    def __init__(self, desk: Desk, writer: LogWriter, latencies: Latencies | None = None) -> None:
-        self.desk, self.writer = desk, writer
+    def __init__(self, desk: Desk, advance: Advance, writer: LogWriter, latencies: Latencies | None = None) -> None:
+        self.desk, self.advance, self.writer = desk, advance, writer
         self.sequencer = Sequencer(writer)
         self.latencies = latencies or Latencies()
         self.rows = 0
@@ -170,16 +181,17 @@ class LoggedDesk:
         message = writer.recovery.message
         missing: list[Records] = []
         if last == 0:
-            desk = core(settings, instruments)
+            desk, advance = core(settings, instruments)
         else:
             replay = Replay(directory)
             _expect_same(replay.started, settings, instruments, directory)
             tail: list[Records] = []
+            advance = replay.advance
             desk = replay.run(on_records=lambda records, _: tail.append(records))
             if replay.derived > replay.logged:  # killed between a row and what it led to
                 missing = [joined(tail)[replay.logged :]]
             desk.reconfigure(settings.desk)
-        logged = cls(desk, writer)
+        logged = cls(desk, advance, writer)
         logged.resumed_from, logged.message = last, message
         for records in missing:
             writer.append_records(records)
@@ -202,10 +214,10 @@ class LoggedDesk:
         begun = clock()
         rows = self.sequencer.stamp(fresh)
         if not len(rows):
-            return self.desk.advance(rows)
+            return self.advance(rows)
         written = clock()
         latencies["log"].record(written - begun)
-        records = self.desk.advance(rows)
+        records = self.advance(rows)
         latencies["decide"].record(clock() - written)
         self.rows += len(rows)
         self._keep(records)
@@ -214,7 +226,7 @@ class LoggedDesk:
     def tell(self, event: Control) -> Records:
         """A control event: written, then heard by the core."""
         rows = self.sequencer.tell(event)
-        records = self.desk.advance(rows)
+        records = self.advance(rows)
         self._keep(records)
         return records
 
@@ -266,6 +278,8 @@ def _expect_same(started: Started, settings: CoreSettings, instruments: Instrume
         what = f"its instruments were others ({'; '.join(changed[:3])})"
     elif settings_of(started).bank != settings.bank:
         what = "its features, alphas or ensemble were set otherwise"
+    elif (settings_of(started).strategy, settings_of(started).params) != (settings.strategy, settings.params):
+        what = f"its strategy was {settings_of(started).strategy!r} with params {settings_of(started).params}"
     elif settings_of(started).desk.equity != settings.desk.equity:
         what = f"its account began with {settings_of(started).desk.equity:,.2f} dollars, not {settings.desk.equity:,.2f}"
     else:

@@ -43,7 +43,9 @@ log = structlog.get_logger()
 
 def core_settings(settings: Settings) -> CoreSettings:
     """What shapes the core, out of everything a person may set."""
-    return CoreSettings(desk=settings.desk(), bank=settings.bank())
+    strategy = settings.strategy
+    folder = str(Path(strategy.folder).expanduser().resolve())
+    return CoreSettings(desk=settings.desk(), bank=settings.bank(), strategy=strategy.name, params=strategy.params, folder=folder)
 
 
 def log_directory(settings: Settings) -> Path:

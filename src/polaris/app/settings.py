@@ -90,6 +90,14 @@ class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: venue for name, venue in msgspec.structs.asdict(self).items() if venue.enabled}
 
 
+class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decides what is wanted."""
+
+    name: str = "pipeline"  # features, alphas and ensemble; "crossover"; or "module:Name" of your own, see docs/backtest.md
+    params: dict[str, Any] = {}  # keyword arguments of a strategy of your own
+    folder: str = "."  # where its module is looked for before installed packages
+
+
 class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What people query: orders, fills, runs."""
 
@@ -132,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
     log: LogSettings = LogSettings()
+    strategy: StrategySettings = StrategySettings()
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
     logging: LoggingSettings = LoggingSettings()
