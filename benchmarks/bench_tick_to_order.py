@@ -21,8 +21,7 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve()
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import msgspec
 import numpy as np
@@ -52,6 +51,7 @@ from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.session import SessionSettings
 from rows import LEVELS, book_rows, instruments
 
+HERE = Path(__file__).resolve()
 WARM = 180_000  # rows the core learns from before it is timed
 WARM_FRAMES = 2_500  # frames before orders are timed
 MID = 6_000_000  # cents

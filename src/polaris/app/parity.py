@@ -15,19 +15,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from polaris.app.compose import CoreSettings, LoggedDesk, Replay, backtested
+import numpy as np
+
+from polaris.app.compose import CoreSettings, LoggedDesk, Replay, backtested, core
 from polaris.desk.bank import BankSettings
 from polaris.desk.ensemble import EnsembleSettings
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
 from polaris.log.read import rows_of
-from polaris.venues.live import LiveFeeds, discover
+from polaris.venues.live import LiveFeeds, VenueLimits, discover
 from polaris.venues.session import FastClock, SessionSettings
 
 Progress = Callable[[str], None]
 
-PLAYED_S: Final = 8.0  # a recording longer than this is played faster
+PLAYED_S: Final = 12.0  # a recording longer than this is played faster
 
 # A desk that trades on everything it sees, so that a short recording holds many decisions to compare: it learns within
 # seconds, asks for no edge over its cost, and its limits are wide.
@@ -102,7 +104,8 @@ async def _live(recording: Path, venue: str, settings: CoreSettings, speed: floa
     from polaris.venues.served.recording import serve_recording
 
     wires: dict[str, tuple[str, ...]] = {}
-    for item in Played(recording, venue or None).instruments:
+    played = Played(recording, venue or None)
+    for item in played.instruments:
         wires[item.key.venue] = (*wires.get(item.key.venue, ()), item.wire)
     if speed <= 0:
         times = [line.ts for line in Capture(recording) if line.kind == "recv"]
@@ -112,8 +115,10 @@ async def _live(recording: Path, venue: str, settings: CoreSettings, speed: floa
     try:
         where = {served.endpoint.name: served.endpoint}
         instruments = Instruments(await discover(where, wires))
+        _load_kernels(settings, instruments, played)
+        patient = {name: VenueLimits(silence_s=speed * 30.0) for name in where}
         desk = LoggedDesk.open(directory, settings, instruments, now=clock())
-        feeds = LiveFeeds(where, instruments, settings=SessionSettings(ends_on_normal_close=True), clock=clock)
+        feeds = LiveFeeds(where, instruments, settings=SessionSettings(silence_s=speed * 30.0, ends_on_normal_close=True), limits=patient, clock=clock)
 
         def on_rows(rows: Rows) -> None:
             desk.take(feeds.rows)
@@ -126,3 +131,13 @@ async def _live(recording: Path, venue: str, settings: CoreSettings, speed: floa
         return desk.desk
     finally:
         await served.close()
+
+
+def _load_kernels(settings: CoreSettings, instruments: Instruments, played: Any) -> None:
+    """Run a core that is thrown away over the recording's beginning: nothing is compiled while the recording plays."""
+    _, advance = core(settings, instruments)
+    for batch in played.batches():
+        rows = batch.copy()
+        rows["seq"] = np.arange(1, len(rows) + 1)
+        advance(rows)
+        break
