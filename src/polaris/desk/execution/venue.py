@@ -2,7 +2,7 @@
 
     mid     everything fills whole at the mid on arrival: for smoke tests
     touch   an arriving order walks the depth that stood when it arrived, after its latency; a resting order fills when
-            the opposite touch reaches its price or a trade goes through it
+            the other side reaches its price, as much as is shown there, or goes through it
     queue   as touch, but a resting order waits behind the quantity shown when it came: only trades at its price move
             it forward, a level that shrinks below what was ahead of it lets it up, and an order never jumps
 
@@ -176,10 +176,11 @@ def meet(rule, terms, account, positions, orders, active, row, records, n):  # t
                 if is_ask != buys and row["price"] == price:
                     order["ahead"] = min(order["ahead"], row["quantity"])
                 elif is_ask == buys and row["quantity"] > 0 and (row["price"] <= price if buys else row["price"] >= price):
-                    got = leaves  # the other side now stands at or beyond our price
+                    got = leaves if row["price"] != price else min(leaves, row["quantity"])  # the other side went through, or came
         elif kind == QUOTE:
             if (0 < row["other"] <= price) if buys else (row["price"] >= price):
-                got = leaves
+                came = row["other"] if buys else row["price"]
+                got = leaves if came != price else min(leaves, row["other_quantity"] if buys else row["quantity"])
             elif buys and row["price"] == price:
                 order["ahead"] = min(order["ahead"], row["quantity"])
             elif not buys and row["other"] == price:
