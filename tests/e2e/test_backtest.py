@@ -20,6 +20,7 @@ from polaris.log.write import LogWriter
 from polaris.research import backtest
 from polaris.research.backtest import BacktestConfig, read_config, run
 from polaris.research.data import Source, load, load_log
+from polaris.research.page import write_page
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MAKE_DATA = importlib.util.spec_from_file_location("make_data", EXAMPLES / "make_data.py")
@@ -65,7 +66,7 @@ def test_every_example_runs_and_its_books_balance(checkout, tmp_path, name):
     spent = np.cumsum(signed * fills["price_ticks"].to_numpy() * fills["lots"].to_numpy() * scale + fills["fee_e8"].to_numpy())
     assert (fills["cash_e8"].to_numpy() == start - spent).all()
     assert curve["equity_e8"][0] == start
-    result.report(tmp_path / "report.html")
+    write_page(result, tmp_path / "report.html")
     assert name in (tmp_path / "report.html").read_text()
 
 
@@ -203,5 +204,5 @@ def test_a_month_of_recorded_bars_of_two_markets(test_data, tmp_path):
     assert abs(summary.end_equity - summary.start_equity - float(result.trips()["profit"].sum())) < 1_000
     assert (result.records["kind"] == EQUITY).sum() > 40_000
     assert (result.records["kind"] == FILL).sum() == summary.fills
-    result.report(tmp_path / "page.html")
+    write_page(result, tmp_path / "page.html")
     assert (tmp_path / "page.html").stat().st_size < 8_000_000

@@ -3,6 +3,8 @@
 The live loop hands over the few rows that just came, a backtest a whole day: the same function, so the same decisions.
 For each row, in this order: the clock moves; orders and cancels that reach the simulated venue by then meet the book
 as it stood; the row meets our resting orders; at a boundary the desk looks, marks, wants, plans and sends.
+
+Most boundaries of a strategy that says how many lots itself change nothing: they are passed by in one stride (`calm`).
 """
 
 from typing import Final
@@ -11,12 +13,12 @@ from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
 from polaris.desk.execution.planner import plan
 from polaris.desk.execution.venue import concerns, keep_depth, mature, meet
-from polaris.desk.ledger.book import mark
-from polaris.desk.risk.limits import drawdown, limit_target, loss_figures, watch_losses
+from polaris.desk.ledger.book import mark, worth
+from polaris.desk.risk.limits import drawdown, drawdown_at, limit_target, loss_figures, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
 from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
 from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import BAR, CONTROL, LIVE, REPORT, STATUS, TIMER
 from polaris.domain.orders import (
     ACCEPT,
@@ -64,10 +66,21 @@ def decide(  # type: ignore[no-untyped-def]
     simulated = rule["fill_model"] != FILL_VENUE
     most = records.size - RESERVE
     boundary = at[k] if k < at.size else rows.size
-    for i in range(start, rows.size):
+    i = start - 1
+    while i + 1 < rows.size:
+        i += 1
         if n > most:
             keep_all(carry, positions, tops, depth)
             return i, k, n
+        if i == boundary and direct:
+            passed = calm(rule, terms, account, positions, tops, at, targets, k) - k
+            if passed > 0:
+                i += passed
+                k += passed
+                boundary = at[k] if k < at.size else rows.size
+                look(account, terms, positions, rows[i - 1], tops, k - 1)
+                if i == rows.size:
+                    break
         row = rows[i]
         kind = row["kind"]
         now = max(account["clock"], row["ts_recv"])
@@ -93,14 +106,8 @@ def decide(  # type: ignore[no-untyped-def]
         top = tops[k]
         instrument = top["instrument"]
         position = positions[instrument]
-        position["bid"] = top["bid"]
-        position["ask"] = top["ask"]
-        position["bid_lots"] = top["bid_lots"]
-        position["ask_lots"] = top["ask_lots"]
-        position["ts"] = now
-        position["top"] = k
+        look(account, terms, positions, row, tops, k)
         if position["lots"] != 0:
-            mark(account, position, terms[instrument], top["bid"] + top["ask"])
             changed = watch_losses(rule, account)
             if changed != PASS:
                 n = on_loss(changed, rule, account, positions, orders, active, records, n)
@@ -134,6 +141,54 @@ def decide(  # type: ignore[no-untyped-def]
         boundary = at[k] if k < at.size else rows.size
     keep_all(carry, positions, tops, depth)
     return rows.size, k, n
+
+
+@inlined
+def look(account, terms, positions, row, tops, k):  # type: ignore[no-untyped-def]
+    """See boundary k, which `row` made: the touch, the clock, and what is held at the new mid."""
+    top = tops[k]
+    position = positions[top["instrument"]]
+    account["clock"] = max(account["clock"], row["ts_recv"])
+    account["seq"] = row["seq"]
+    position["bid"] = top["bid"]
+    position["ask"] = top["ask"]
+    position["bid_lots"] = top["bid_lots"]
+    position["ask_lots"] = top["ask_lots"]
+    position["ts"] = account["clock"]
+    position["top"] = k
+    if position["lots"] != 0:
+        mark(account, position, terms[top["instrument"]], top["bid"] + top["ask"])
+
+
+@inlined
+def calm(rule, terms, account, positions, tops, at, targets, k):  # type: ignore[no-untyped-def]
+    """The first boundary from k on at which something may happen, while nothing works and the position is the wanted one.
+
+    That is: a row that is no boundary, another instrument, another wish, a point of the equity curve or a new day, equity
+    at a peak, below its trough or at a loss limit. Before it only marks move, and of marks only the last one stays.
+    """
+    instrument = tops[k]["instrument"]
+    position = positions[instrument]
+    lots = position["lots"]
+    if account["active"] > 0 or account["halt"] != PASS or position["target"] != lots or not -(2**53) < lots < 2**53:
+        return k
+    peak, lowest = account["peak"], account["trough"]
+    until = account["sampled"] + rule["equity_sample_ns"]
+    if lots != 0:
+        until = min(until, account["day_ends"])
+        lowest = max(lowest, account["day_equity"] - rule["max_daily_loss"] + 1)
+        if drawdown_at(lowest, peak) >= rule["max_drawdown"]:
+            return k
+    others = account["cash"] + account["marked"] - position["value"]
+    ahead = at[k] - k
+    while k < at.size and at[k] - k == ahead:
+        top = tops[k]
+        if top["instrument"] != instrument or top["ts"] >= until or (targets.size > 0 and targets[k] != lots):
+            break
+        if lots != 0 and not lowest <= others + worth(position, terms[instrument], top["bid"] + top["ask"]) < peak:
+            break
+        k += 1
+    return k
 
 
 @kernel

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from polaris.domain.control import row_of
+from polaris.domain.kernel import kernel
 from polaris.domain.market import ROW, RowBuffer, Rows
 from polaris.log.write import LogWriter
 
@@ -37,18 +38,13 @@ class Sequencer:
         returns  a copy with seq and ts_recv final, the caller's to keep
         raises   Unavailable where the log can't be written: then nothing may be acted on
         """
-        fresh = rows.view() if isinstance(rows, RowBuffer) else rows
-        stamped = np.frombuffer(bytearray(fresh.tobytes()), ROW)  # ndarray.copy goes field by field: four times as slow
         if isinstance(rows, RowBuffer):
-            rows.clear()
-        n = len(stamped)
-        if n:
-            first = self.writer.next_seq
-            stamped["seq"] = np.arange(first, first + n)
-            ts_recv = stamped["ts_recv"]
-            ts_recv[0] = max(int(ts_recv[0]), self.writer.ts)
-            np.maximum.accumulate(ts_recv, out=ts_recv)
-            self.writer.append_rows(stamped)
+            stamped = rows.take()
+        else:
+            stamped = np.frombuffer(bytearray(rows.tobytes()), ROW)  # ndarray.copy goes field by field: four times as slow
+        if len(stamped):
+            number(stamped.view(np.int64), self.writer.next_seq, self.writer.ts)
+            self.writer.append_numbered(stamped)
         return stamped
 
     def tell(self, event: msgspec.Struct) -> Rows:
@@ -59,6 +55,19 @@ class Sequencer:
         seq = self.writer.next_seq
         self.writer.append_event(seq, event)
         return control_rows(seq, event, self.writer.ts)
+
+
+@kernel
+def number(words, seq, ts):  # type: ignore[no-untyped-def]
+    """Give rows their seqs, from `seq` on, and let no ts_recv be below ts or the one before.
+
+    words  int64[8 n]: the rows as they lie in memory, seq at 0 and ts_recv at 2
+    """
+    for row in range(0, words.size, 8):
+        words[row] = seq
+        seq += 1
+        ts = max(ts, words[row + 2])
+        words[row + 2] = ts
 
 
 def control_rows(seq: int, event: object, ts: int) -> Rows:

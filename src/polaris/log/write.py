@@ -1,12 +1,14 @@
 """Appending: one system call a block, nothing kept back in the process.
 
 After an append returns, the operating system has the bytes: a `kill -9` at any later moment loses nothing. A power
-loss may lose what was not synced; how much is the owner's choice (`Sync`). The writer's clock is the log's own, so it
-reads none and the same appends give the same files, byte for byte.
+loss may lose what was not synced; how much is the owner's choice (`Sync`). A sync at an interval runs beside the appends:
+an order must not stand behind a disk. Where it fails, the writer ends. The writer's clock is the log's own, so it reads
+none and the same appends give the same files, byte for byte.
 """
 
 import fcntl
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,7 +42,7 @@ class Sync(StrEnum):
     """When the disk must have it: a power loss takes what came after."""
 
     NEVER = "never"  # when the operating system likes, or the owner calls `sync`
-    INTERVAL = "interval"  # at the first append after `sync_interval_ns` of the log's clock
+    INTERVAL = "interval"  # begun by the first append after `sync_interval_ns` of the log's clock, ended before the next begins
     ALWAYS = "always"  # before every append returns
 
 
@@ -69,6 +71,8 @@ class LogWriter:
         if not 4096 <= self.settings.segment_bytes <= 2**30:
             raise BadConfig(f"segment_bytes is {self.settings.segment_bytes}; expected 4096 to {2**30}")
         self._sync_ns = {Sync.NEVER: None, Sync.INTERVAL: self.settings.sync_interval_ns, Sync.ALWAYS: 0}[self.settings.sync]
+        self._disk = ThreadPoolExecutor(1, "log-sync") if self._sync_ns else None
+        self._syncing: Future[None] | None = None
         self._file = -1
         self._size = self._seed = 0
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -93,11 +97,16 @@ class LogWriter:
         first = self.next_seq
         if (rows["seq"] != np.arange(first, first + n)).any():
             raise BadLog(self.directory, f"expected rows {first}..{first + n - 1}, found {rows['seq'].tolist()[:8]}")
+        self.append_numbered(rows)
+
+    def append_numbered(self, rows: Rows) -> None:
+        """`append_rows` for the sequencer, which has just given the seqs: at least one row, and nothing is checked again."""
         most = (self.settings.segment_bytes - HEADER_BYTES - BLOCK_BYTES) // ROW.itemsize
-        for start in range(0, n, most):
-            part = rows[start : start + most]
-            ts = max(self.ts, int(part["ts_recv"][-1]))
-            self._append(ROWS, len(part), first + start, ts, part.tobytes())
+        if len(rows) > most:
+            for start in range(0, len(rows), most):
+                self.append_numbered(rows[start : start + most])
+        else:
+            self._append(ROWS, len(rows), self.next_seq, max(self.ts, int(rows["ts_recv"][-1])), rows.tobytes())
 
     def append_event(self, seq: int, event: msgspec.Struct, ts: int | None = None) -> None:
         """Append a tagged struct that takes the next seq; ts on the log's clock, else the struct's own `ts`."""
@@ -114,12 +123,12 @@ class LogWriter:
             return
         if records.dtype != RECORD:
             raise TypeError(f"expected records of domain.orders.RECORD, found {records.dtype}")
-        seqs = records["seq"]
-        if len(seqs) > 1 and (seqs[1:] < seqs[:-1]).any():
-            raise BadLog(self.directory, f"expected records in order of seq, found {seqs.tolist()[:8]}")
-        self._expect_known(int(seqs[0]))
-        self._expect_known(int(seqs[-1]))
-        self._append(RECORDS, len(records), int(seqs[0]), self.ts, records.tobytes())
+        seqs: list[int] = records["seq"].tolist()  # mostly one or two
+        if seqs != sorted(seqs):
+            raise BadLog(self.directory, f"expected records in order of seq, found {seqs[:8]}")
+        self._expect_known(seqs[0])
+        self._expect_known(seqs[-1])
+        self._append(RECORDS, len(seqs), seqs[0], self.ts, records.tobytes())
 
     def append_context(self, seq: int, order: int, context: Any) -> None:
         """Append why an order was sent: a struct (or plain data), under the seq of the row that led to it."""
@@ -128,6 +137,7 @@ class LogWriter:
 
     def sync(self) -> None:
         """Return when the disk has everything appended so far."""
+        self._end_sync()
         if self._file >= 0:
             try:
                 os.fdatasync(self._file)
@@ -152,6 +162,8 @@ class LogWriter:
     def _append(self, kind: bytes, count: int, first: int, ts: int, payload: bytes) -> None:
         if self._lock < 0:
             raise Unavailable(f"{self.directory}: this log writer is closed")
+        if self._syncing is not None and self._syncing.done():
+            self._end_sync()
         takes_seq = kind in TAKES_SEQ
         parts: list[bytes] = []
         if takes_seq and (self._file < 0 or self._size + BLOCK_BYTES + len(payload) > self.settings.segment_bytes):
@@ -171,7 +183,25 @@ class LogWriter:
         if takes_seq:
             self.next_seq = first + count
         if self._sync_ns is not None and ts - self._synced_ts >= self._sync_ns:
-            self.sync()
+            if self._disk is None:
+                self.sync()
+            else:
+                self._begin_sync(self._disk)
+
+    def _begin_sync(self, disk: ThreadPoolExecutor) -> None:
+        """Let the disk have what is appended while we go on; a disk too slow for the interval is waited for here."""
+        self._end_sync()
+        self._syncing = disk.submit(os.fdatasync, self._file)
+        self._synced_ts = self.ts
+
+    def _end_sync(self) -> None:
+        """Wait for the sync under way, if there is one. Raises Unavailable where it failed: the writer is closed."""
+        syncing, self._syncing = self._syncing, None
+        if syncing is not None:
+            try:
+                syncing.result()
+            except OSError as cause:
+                self._fail(cause)
 
     def _begin_segment(self, first: int) -> None:
         if self._file >= 0:
@@ -204,6 +234,8 @@ class LogWriter:
         raise Unavailable(f"{self.directory}: the log can't be written: {cause}") from (cause if isinstance(cause, OSError) else None)
 
     def _release(self) -> None:
+        if self._disk is not None:
+            self._disk.shutdown()  # a sync under way still needs the file
         for handle in (self._file, self._lock):
             if handle >= 0:
                 os.close(handle)

@@ -1,13 +1,20 @@
 """A run's figures in words: what the report shows of a Result, and how it is written."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from polaris.research import evaluate
-from polaris.research.report import Page, Traded
+from polaris.research.report import Page, Traded, html
 from polaris.research.result import Result, Summary
+
+
+def write_page(result: Result, path: Path) -> None:
+    """Write a run as one HTML file that opens offline."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html(page_of(result)), encoding="utf-8")
 
 
 def page_of(result: Result) -> Page:

@@ -232,14 +232,6 @@ class Result:
             frame.write_parquet(path, compression="zstd")
         return paths
 
-    def report(self, path: Path) -> None:
-        """Write the run as one HTML file that opens offline."""
-        from polaris.research.page import page_of
-        from polaris.research.report import html
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html(page_of(self)), encoding="utf-8")
-
     @property
     def _value(self) -> Floats:
         """Money of one tick times one lot, by instrument, in the account's currency."""

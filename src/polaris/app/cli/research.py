@@ -50,12 +50,13 @@ def backtest(
     import msgspec
 
     from polaris.research.backtest import run
+    from polaris.research.page import write_page
 
     with progress("backtest", quiet=as_json) as advance:
         result = run(config, rows=_rows_of(capture, venue) if capture else None, progress=advance)
     written = result.to_parquet(out) if out else []
     if html:
-        result.report(html)
+        write_page(result, html)
         written.append(html)
     summary = msgspec.structs.asdict(result.summary())
     if as_json:

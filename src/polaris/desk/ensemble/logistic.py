@@ -27,7 +27,7 @@ from polaris.desk.ensemble.calibration import SCORES, score
 from polaris.desk.features.fading import LN2, require_positive, require_within
 from polaris.domain.errors import BadConfig
 from polaris.domain.exact import exp, sigmoid
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import allocating, kernel
 
 PI_8 = 0.39269908169872414  # pi / 8
 FIXED = 10  # parameters before the alphas' own
@@ -69,7 +69,7 @@ def memory(alphas: int) -> np.dtype[np.void]:
     )
 
 
-@kernel
+@allocating
 def run(tops, depth, columns, inputs, first, state, params):  # type: ignore[no-untyped-def]
     """See the module; the signature is `desk.columns`'. inputs, params: see `ensemble`.
 
@@ -148,7 +148,7 @@ def wonder(memory, ts, mid, x, k, probability, horizon):  # type: ignore[no-unty
     rest(memory)
 
 
-@kernel
+@allocating
 def settle(memory, ts, mid, params):  # type: ignore[no-untyped-def]
     """Learn from every outcome that is known now."""
     rate = params[1]
@@ -184,7 +184,7 @@ def forget(weights, covariance, keep, params):  # type: ignore[no-untyped-def]
         covariance[a, a] += (1.0 - keep * keep) * (bias_variance if a == bias else prior_variance)
 
 
-@kernel
+@allocating
 def update(weights, covariance, x, outcome, share, bound):  # type: ignore[no-untyped-def]
     """One step of assumed-density filtering: move weights and covariance by one outcome.
 

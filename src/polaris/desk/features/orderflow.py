@@ -12,7 +12,7 @@ import numpy as np
 from polaris.desk.columns import LEVELS, Kernel
 from polaris.desk.features.fading import LN2, require_positive
 from polaris.domain.exact import exp
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import allocating, kernel
 from polaris.domain.market import DEPTH, QUOTE
 
 MOST_LOTS = 2**53  # a longer queue counts as this: sums over levels stay far below 2**63
@@ -46,7 +46,7 @@ class OrderFlowSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         require_positive("order_flow.half_life_ns", self.half_life_ns)
 
 
-@kernel
+@allocating
 def order_flow_imbalance(bid, bid_lots, ask, ask_lots):  # type: ignore[no-untyped-def]
     """Order flow imbalance between successive tops of book.
 

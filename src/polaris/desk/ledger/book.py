@@ -85,9 +85,15 @@ def mark(account, position, term, mid2):  # type: ignore[no-untyped-def]
 
     The value is an estimate, through a float; cash and cost never are.
     """
-    value = int(float(position["lots"]) * float(mid2) * 0.5 * term["money_per_tick_lot"])
+    value = worth(position, term, mid2)
     before = position["value"]
     position["value"] = value
     account["gross"] += (value if value >= 0 else -value) - (before if before >= 0 else -before)
     account["marked"] += value - before
     account["equity"] = account["cash"] + account["marked"]
+
+
+@inlined
+def worth(position, term, mid2):  # type: ignore[no-untyped-def]
+    """What is held, at the mid, in money."""
+    return int(float(position["lots"]) * float(mid2) * 0.5 * term["money_per_tick_lot"])

@@ -43,7 +43,13 @@ def watch_losses(rule, account):  # type: ignore[no-untyped-def]
 @inlined
 def drawdown(account):  # type: ignore[no-untyped-def]
     """How far equity is below its peak, as a fraction of the peak."""
-    return float(account["peak"] - account["equity"]) / float(max(account["peak"], 1))
+    return drawdown_at(account["equity"], account["peak"])
+
+
+@inlined
+def drawdown_at(equity, peak):  # type: ignore[no-untyped-def]
+    """How far an equity is below a peak, as a fraction of the peak."""
+    return float(peak - equity) / float(max(peak, 1))
 
 
 @inlined
