@@ -2,6 +2,8 @@
 
 import errno
 import os
+import threading
+import time
 
 import msgspec
 import numpy as np
@@ -136,8 +138,80 @@ def test_the_disk_is_asked_as_often_as_the_settings_say(tmp_path, rows, monkeypa
     with LogWriter(tmp_path, LogSettings(sync=sync, sync_interval_ns=1_000)) as writer:
         for i in range(40):
             Sequencer(writer).stamp(rows(1, 1 + i * 100))
+        until(lambda: len(calls) >= expected - (sync is not Sync.NEVER))
         assert len(calls) == expected - (sync is not Sync.NEVER)
     assert len(calls) == expected  # one more at the close
+
+
+def until(true):
+    """Wait for what another thread does."""
+    for _ in range(2_000):
+        if true():
+            return
+        time.sleep(0.005)
+    raise AssertionError("waited ten seconds in vain")
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """(what it was asked, an event that lets it answer)"""
+    asked, free = [], threading.Event()
+
+    def fdatasync(file):
+        asked.append(file)
+        assert free.wait(10)
+
+    monkeypatch.setattr(write.os, "fdatasync", fdatasync)
+    return asked, free
+
+
+def test_an_append_does_not_stand_behind_the_interval_sync_but_a_sync_and_the_close_do(tmp_path, rows, slow_disk):
+    asked, free = slow_disk
+    writer = LogWriter(tmp_path, LogSettings(sync_interval_ns=1_000))
+    sequencer = Sequencer(writer)
+    for i in range(1, 10):
+        sequencer.stamp(rows(1, 900 + i * 100))  # due once; the disk holds still, and no append waits for it
+    until(lambda: asked)
+    assert len(asked) == 1 and not free.is_set()
+    done = []
+    closing = threading.Thread(target=lambda: done.append(writer.close()))
+    closing.start()
+    time.sleep(0.05)
+    assert not done
+    free.set()
+    closing.join(10)
+    assert done == [None] and len(asked) == 2
+    assert len(rows_of(tmp_path)) == 9
+
+
+def test_a_disk_too_slow_for_the_interval_is_waited_for(tmp_path, rows, slow_disk):
+    asked, free = slow_disk
+    with LogWriter(tmp_path, LogSettings(sync_interval_ns=1_000)) as writer:
+        Sequencer(writer).stamp(rows(1, 1_000))
+        threading.Timer(0.05, free.set).start()
+        Sequencer(writer).stamp(rows(1, 2_000))
+        assert free.is_set() and len(asked) >= 1
+
+
+@pytest.mark.parametrize("then", ["append", "sync", "close"])
+def test_an_interval_sync_that_failed_ends_the_writer_at_whatever_comes_next(tmp_path, rows, monkeypatch, then):
+    failed = threading.Event()
+
+    def broken(_):
+        failed.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(write.os, "fdatasync", broken)
+    writer = LogWriter(tmp_path, LogSettings(sync_interval_ns=1_000))
+    sequencer = Sequencer(writer)
+    sequencer.stamp(rows(1, 1_000))
+    until(failed.is_set)
+    until(lambda: writer._syncing is None or writer._syncing.done())
+    with pytest.raises(Unavailable, match="the log can't be written.*Input/output error"):
+        {"append": lambda: sequencer.stamp(rows(1, 1_001)), "sync": writer.sync, "close": writer.close}[then]()
+    with pytest.raises(Unavailable, match="closed"):
+        sequencer.stamp(rows(1, 1_002))
+    assert len(rows_of(tmp_path)) == 1
 
 
 def test_a_segment_size_out_of_range_is_refused(tmp_path):
