@@ -5,11 +5,11 @@ It keeps a touch, two sums, one position and one pending order, and knows nothin
 
 import numpy as np
 
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import allocating
 from polaris.domain.market import QUOTE
 
 
-@kernel
+@allocating
 def ticks(rows, fast, slow, lots, latency, fee_ppm):
     """(orders, cash) of the crossover on trades; market orders meet the touch after `latency`."""
     window = np.zeros(slow, np.int64)
@@ -44,7 +44,7 @@ def ticks(rows, fast, slow, lots, latency, fee_ppm):
     return orders, cash
 
 
-@kernel
+@allocating
 def bars(rows, fast, slow, lots, fee_ppm):
     """(fills, cash) of the crossover on closes, filled at the close."""
     window = np.zeros(slow, np.int64)
