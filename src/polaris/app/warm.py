@@ -70,6 +70,8 @@ def _drive() -> None:
 
 
 def _rows() -> Rows:
+    from polaris.log.sequencer import number
+
     rows = RowBuffer()
     for step in range(40):
         ts = START + step * 50_000_000
@@ -87,7 +89,7 @@ def _rows() -> Rows:
     rows.append(ts, ts, -1, TIMER, 0, 0, 0)
     rows.append(ts, ts, -1, CONTROL, 0, 0, 0)
     taken = rows.take()
-    taken["seq"] = np.arange(1, len(taken) + 1)
+    number(taken.view(np.int64), 1, 0)
     return taken
 
 

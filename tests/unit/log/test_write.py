@@ -207,7 +207,7 @@ def test_an_interval_sync_that_failed_ends_the_writer_at_whatever_comes_next(tmp
     sequencer.stamp(rows(1, 1_000))
     until(failed.is_set)
     until(lambda: writer._syncing is None or writer._syncing.done())
-    with pytest.raises(Unavailable, match="the log can't be written.*Input/output error"):
+    with pytest.raises(Unavailable, match=r"the log can't be written.*Input/output error"):
         {"append": lambda: sequencer.stamp(rows(1, 1_001)), "sync": writer.sync, "close": writer.close}[then]()
     with pytest.raises(Unavailable, match="closed"):
         sequencer.stamp(rows(1, 1_002))
