@@ -45,11 +45,13 @@ class Market:
         """The best bid and ask."""
         self._add(after, instrument, QUOTE, LAST, bid, bid_lots, ask, ask_lots)
 
-    def depth(self, bids: dict[int, int], asks: dict[int, int], *, instrument: int = 0, snapshot: bool = False, after: int | None = None) -> None:
-        """Levels by price, as one update; a snapshot replaces the book."""
+    def depth(
+        self, bids: dict[int, int], asks: dict[int, int], *, instrument: int = 0, snapshot: bool = False, closed: bool = True, after: int | None = None
+    ) -> None:
+        """Levels by price, as one update; a snapshot replaces the book. closed: whether its last row says LAST."""
         levels = [(0, price, lots) for price, lots in bids.items()] + [(ASK, price, lots) for price, lots in asks.items()]
         for k, (side, price, lots) in enumerate(levels):
-            flags = side | (LAST if k == len(levels) - 1 else 0) | ((SNAPSHOT | (CLEAR if k == 0 else 0)) if snapshot else 0)
+            flags = side | (LAST if closed and k == len(levels) - 1 else 0) | ((SNAPSHOT | (CLEAR if k == 0 else 0)) if snapshot else 0)
             self._add(after if k == 0 else 0, instrument, DEPTH, flags, price, lots)
 
     def trade(self, price: int, lots: int, *, sells: bool = False, instrument: int = 0, after: int | None = None) -> None:
@@ -83,6 +85,9 @@ class Market:
         self.seq += len(rows)
         self._rows = []
         return rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def _add(self, after: int | None, instrument: int, kind: int, flags: int, price: int, lots: int, other: int = 0, other_lots: int = 0) -> None:
         self.now += self.step_ns if after is None else after

@@ -80,8 +80,7 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
                 s["stale"] |= side + 1
             if set_level(books[instrument], counts[instrument], side, row["price"], row["quantity"]) == FULL:
                 every["clock"] = clock
-                for other in range(seen.size):
-                    seen[other]["unfolded"] = -1
+                forget_unfolded(seen)
                 return i, m
             if flags & LAST and s["quoted"] == 0:
                 bids = counts[instrument, 0]
@@ -128,9 +127,16 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             s["stale"] = 3 if counts[instrument, 0] == 0 or counts[instrument, 1] == 0 else 0
         m += 1
     every["clock"] = clock
+    forget_unfolded(seen)
+    return rows.size, m
+
+
+@kernel
+def forget_unfolded(seen):  # type: ignore[no-untyped-def]
+    """The batch ends: its depth is nobody's to copy from, and what was remembered of it no part of the state."""
     for instrument in range(seen.size):
         seen[instrument]["unfolded"] = -1
-    return rows.size, m
+        seen[instrument]["stale"] = 0
 
 
 @kernel
