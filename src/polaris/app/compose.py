@@ -265,9 +265,11 @@ class LoggedDesk:
         self.writer.append_records(records)
         for hear in self.on_records:  # an order leaves first; its reasons are written while it is on its way
             hear(records)
-        for record in records[records["kind"] == SUBMIT]:
-            why: Why = why_of(record, self.desk)
-            self.writer.append_context(int(record["seq"]), int(record["order"]), why)
+        for at, kind in enumerate(records["kind"].tolist()):
+            if kind == SUBMIT:
+                record = records[at]
+                why: Why = why_of(record, self.desk)
+                self.writer.append_context(int(record["seq"]), int(record["order"]), why)
 
 
 def _expect_same(started: Started, settings: CoreSettings, instruments: Instruments, directory: Path) -> None:

@@ -19,7 +19,7 @@ snapshot replaces, it never merges.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import starmap
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ ROW = np.dtype(
 assert ROW.itemsize == 64
 Rows = npt.NDArray[np.void]  # a 1-d array of dtype ROW
 _PACK = struct.Struct("<qqqihhqqqq").pack_into
+_FLAGS = struct.calcsize("<qqqih")  # where they begin in a row
 
 # kinds
 DEPTH: Final = 1
@@ -135,6 +136,27 @@ class RowBuffer:
         _PACK(self._bytes, self.size * 64, 0, ts_event, ts_recv, instrument, kind, flags, price, quantity, other, other_quantity)
         self.size += 1
 
+    def append_levels(
+        self,
+        ts_event: int,
+        ts_recv: int,
+        instrument: int,
+        flags: int,
+        levels: Iterable[tuple[str, str]],
+        prices: Mapping[str, int],
+        quantities: Mapping[str, int],
+        update_id: int,
+    ) -> None:
+        """Add one DEPTH row a level: (price, quantity) in the venue's texts, with what reads each. What a reader raises adds none."""
+        packed, at, end = self._bytes, 64 * self.size, 64 * len(self._rows)
+        for price, quantity in levels:
+            if at == end:
+                self._grow(at // 64 + 1)
+                packed, end = self._bytes, 64 * len(self._rows)
+            _PACK(packed, at, 0, ts_event, ts_recv, instrument, DEPTH, flags, prices[price], quantities[quantity], update_id, 0)
+            at += 64
+        self.size = at // 64
+
     def extend(self, rows: Rows) -> None:
         """Add rows that are already packed."""
         need = self.size + len(rows)
@@ -146,7 +168,7 @@ class RowBuffer:
     def mark_last(self) -> None:
         """Set LAST on the newest row."""
         if self.size:
-            self._rows["flags"][self.size - 1] |= LAST
+            self._bytes[64 * (self.size - 1) + _FLAGS] |= LAST
 
     def view(self, start: int = 0) -> Rows:
         """The rows from `start` on, not copied: valid until the next `append`, `extend` or `clear`."""
@@ -167,7 +189,7 @@ class RowBuffer:
 
     def _grow(self, need: int) -> None:
         larger = np.zeros(max(need, 2 * len(self._rows)), ROW)
-        larger[: self.size] = self._rows[: self.size]
+        larger.view(np.uint8)[: len(self._bytes)] = self._bytes
         self._rows = larger
         self._bytes = self._rows.view(np.uint8).data
 

@@ -7,7 +7,7 @@ else 0 (spot's bookTicker). The row's update id is the last of the update.
 from collections.abc import Iterable
 
 from polaris.domain.instrument import Instrument
-from polaris.domain.market import ASK, DEPTH, LAST, QUOTE, TRADE, RowBuffer
+from polaris.domain.market import ASK, LAST, QUOTE, TRADE, RowBuffer
 from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Trade
 from polaris.venues.reading import Numbers
 
@@ -48,6 +48,4 @@ class Decoder:
         return bid, bid_lots, ask, ask_lots
 
     def _levels(self, levels: Iterable[tuple[str, str]], flags: int, update_id: int, event: int, ts: int) -> None:
-        append, prices, quantities, instrument = self._rows.append, self._prices, self._quantities, self.id
-        for price, quantity in levels:
-            append(event, ts, instrument, DEPTH, flags, prices[price], quantities[quantity], update_id)
+        self._rows.append_levels(event, ts, self.id, flags, levels, self._prices, self._quantities, update_id)
