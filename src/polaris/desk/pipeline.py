@@ -83,7 +83,7 @@ class Desk:
         tops, depth, at = self.market.update(rows)
         self.boundaries += len(tops)
         columns = self.bank.update(tops, depth)
-        if len(tops) and columns.shape[0] > 1:
+        if len(tops) and self.bank.index:
             keep_last(tops, columns, self._newest, self.last)
         if self.direct:
             forecasts = confidences = volatilities = NOTHING
@@ -193,12 +193,16 @@ class Desk:
 def keep_last(tops, columns, newest, last):  # type: ignore[no-untyped-def]
     """Remember every column's newest value of each instrument that these boundaries hold; newest int64[instruments] is scratch."""
     newest[:] = -1
-    for k in range(tops.size):
-        newest[tops[k]["instrument"]] = k
-    for instrument in range(newest.size):
-        if newest[instrument] >= 0:
+    missing = newest.size
+    k = tops.size
+    while k > 0 and missing > 0:  # from the end: the newest are soon found
+        k -= 1
+        instrument = tops[k]["instrument"]
+        if newest[instrument] < 0:
+            newest[instrument] = k
+            missing -= 1
             for column in range(last.shape[1]):
-                last[instrument, column] = columns[column, newest[instrument]]
+                last[instrument, column] = columns[column, k]
 
 
 @kernel
