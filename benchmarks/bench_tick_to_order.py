@@ -4,7 +4,8 @@ One process is the venue: it sends depth frames in Binance's dialect at a fixed 
 Another is the desk, whole: session, feed, log on disk, the default features, alphas and ensemble, sizing, gate, the order's
 record on the log, and the order's JSON on the way. Both times are taken by the venue's one clock, from when the frame was
 due: a stall counts against every frame that waits behind it. Beside it stand the bound (the same two processes, the second
-one answering every frame with the same bytes and thinking nothing) and the core alone (rows in, records out).
+one answering every frame with the same bytes and thinking nothing), the desk with `market.busy_poll`, and the core alone (rows in,
+records out).
 
     python benchmarks/bench_tick_to_order.py [--json]
 """
@@ -55,6 +56,7 @@ HERE = Path(__file__).resolve()
 WARM = 180_000  # rows the core learns from before it is timed
 WARM_FRAMES = 2_500  # frames before orders are timed
 MID = 6_000_000  # cents
+TOLD = ("kind", "order", "side", "type", "price", "lots")  # of a record, to the venue
 HOST = "127.0.0.1"
 
 
@@ -64,7 +66,9 @@ def main(json: bool = False, frames: int = 20_000, rate: int = 1_000, rows: int 
     frames, rate    over sockets: how many, and how many a second
     rows, row_rate  the core alone: how many rows are timed (at most 400,000), and how many a second
     """
-    result = {"socket": socket(frames, rate), "echo": socket(frames // 4, rate, "--echo"), "core": core_alone(rows, row_rate), "python": platform.python_version(), "processor": processor()}
+    result = {
+        "socket": socket(frames, rate), "busy_poll": socket(frames // 4, rate, "--desk", "--busy-poll"), "echo": socket(frames // 4, rate, "--echo"), "core": core_alone(rows, row_rate), "python": platform.python_version(), "processor": processor(),
+    }  # fmt: skip
     if not json:
         show(result)
     return result
@@ -185,19 +189,19 @@ EXCHANGE_INFO = msgspec.json.encode(
 )  # fmt: skip
 
 
-def socket(frames: int, rate: int, other: str = "--desk") -> dict[str, float]:
+def socket(frames: int, rate: int, other: str = "--desk", *more: str) -> dict[str, float]:
     """Both processes, and what the venue measured."""
     import uvloop
 
-    return uvloop.run(_socket(frames, rate, other))
+    return uvloop.run(_socket(frames, rate, other, *more))
 
 
-async def _socket(frames: int, rate: int, other: str) -> dict[str, float]:
+async def _socket(frames: int, rate: int, other: str, *more: str) -> dict[str, float]:
     venue = Venue(frames + WARM_FRAMES, rate)
     server = await ws_create_server(venue.route, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="polaris-bench-") as folder:
-        desk = await asyncio.create_subprocess_exec(sys.executable, str(HERE), other, str(port), "--log", folder)
+        desk = await asyncio.create_subprocess_exec(sys.executable, str(HERE), other, str(port), "--log", folder, *more)
         gc.collect()
         gc.freeze()
         try:
@@ -219,7 +223,7 @@ async def _socket(frames: int, rate: int, other: str) -> dict[str, float]:
 # ---- the desk
 
 
-async def desk_process(port: int, folder: Path) -> None:
+async def desk_process(port: int, folder: Path, busy_poll: bool) -> None:
     """The desk against that venue, until it is told to end."""
     where = {"binance": VenueEndpoint("binance", f"ws://{HOST}:{port}", f"http://{HOST}:{port}")}
     found = Instruments(await discover(where, {"binance": ("BTCUSDT",)}))
@@ -228,14 +232,13 @@ async def desk_process(port: int, folder: Path) -> None:
     warm.advance(rows)  # compiled code is loaded now, not on the first frame
     desk = LoggedDesk.open(folder / "log", eager(), found, now=time.time_ns())
     orders, _ = await ws_connect(WSListener, f"ws://{HOST}:{port}/orders")
-    feeds = LiveFeeds(where, found, settings=SessionSettings())
+    feeds = LiveFeeds(where, found, settings=SessionSettings(), busy_poll=busy_poll)
     frame_of = {"now": 0}
 
     def send(records: Records) -> None:
-        for record in records:
-            if record["kind"] == SUBMIT:
-                name = f"p{frame_of['now']}-{int(record['order'])}"
-                side, kind, at, lots = (int(record[field]) for field in ("side", "type", "price", "lots"))
+        for what, order, side, kind, at, lots in zip(*(records[field].tolist() for field in TOLD), strict=True):
+            if what == SUBMIT:
+                name = f"p{frame_of['now']}-{order}"
                 orders.send(WSMsgType.TEXT, place(found[0], side, kind, at, lots, client=name, id=name, ts=time.time_ns(), key=None))
 
     def on_rows(rows: Rows) -> None:
@@ -308,8 +311,8 @@ def show(result: dict[str, Any]) -> None:
     """Every part with its percentiles, beside what was set out to reach."""
     print(f"bench_tick_to_order · {result['processor']} · Python {result['python']}")
     print("target  p50 100 us, p99 1,000 us: frame bytes on the socket to order bytes on the socket")
-    for part in ("socket", "echo", "core"):
-        print(f"{part:<8}" + "  ".join(f"{name} {value:,.1f}" if isinstance(value, float) else f"{name} {value:,}" for name, value in result[part].items()))
+    for part in ("socket", "busy_poll", "echo", "core"):
+        print(f"{part:<10}" + "  ".join(f"{name} {value:,.1f}" if isinstance(value, float) else f"{name} {value:,}" for name, value in result[part].items()))
 
 
 if __name__ == "__main__":
@@ -317,13 +320,14 @@ if __name__ == "__main__":
     wanted.add_argument("--json", action="store_true", help="one JSON object")
     wanted.add_argument("--desk", type=int, help=argparse.SUPPRESS)
     wanted.add_argument("--echo", type=int, help=argparse.SUPPRESS)
+    wanted.add_argument("--busy-poll", action="store_true", help=argparse.SUPPRESS)
     wanted.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     options = wanted.parse_args()
     if options.desk or options.echo:
         import uvloop
 
         with contextlib.suppress(KeyboardInterrupt):
-            uvloop.run(desk_process(options.desk, options.log) if options.desk else echo_process(options.echo))
+            uvloop.run(desk_process(options.desk, options.log, options.busy_poll) if options.desk else echo_process(options.echo))
     else:
         told = main(json=options.json)
         if options.json:

@@ -42,12 +42,12 @@ async def hear_all(url: str, *said: str) -> tuple[list[str], int]:
         return heard, socket.close_code or 0
 
 
-async def run_once(path, venue: str) -> tuple[LiveFeeds, dict[str, Book], set[str]]:
+async def run_once(path, venue: str, *, busy_poll: bool = False) -> tuple[LiveFeeds, dict[str, Book], set[str]]:
     """Our own sessions against a served recording: the feeds, the books that their rows make, the symbols that came alive."""
     async with await serve_recording(path, 0, venue=venue) as served, asyncio.timeout(60):
         endpoints = {venue: served.endpoint}
         instruments = Instruments(await discover(endpoints, {venue: [item.wire for item in served.venue.instruments]}))
-        feeds = LiveFeeds(endpoints, instruments, ONCE)
+        feeds = LiveFeeds(endpoints, instruments, ONCE, busy_poll=busy_poll)
         books = {item.wire: Book() for item in instruments}
         alive: set[str] = set()
 
@@ -79,6 +79,15 @@ async def test_our_sessions_build_the_expected_books_from_a_served_recording(tes
         assert item.wire in alive
     assert feeds.feeds[venue].stats.gaps == 0
     assert feeds.sessions[venue].connects == 1
+
+
+async def test_busy_polling_hears_the_same_and_ends_with_the_stream(test_data):
+    quiet, books, _ = await run_once(test_data / "ws" / SPOT, "binance")
+    busy, same_books, _ = await run_once(test_data / "ws" / SPOT, "binance", busy_poll=True)
+    assert quiet.feeds["binance"].stats.frames == busy.feeds["binance"].stats.frames > 0
+    for wire, book in books.items():
+        assert (book.bids(), book.asks()) == (same_books[wire].bids(), same_books[wire].asks())
+    assert not [task for task in asyncio.all_tasks() if "_stay_awake" in repr(task.get_coro())]
 
 
 @pytest.mark.parametrize("name", [COINBASE, SPOT, FOUR, "binance_usdm_btcusdt_20240808.gz", "binance_cm_btcusd_perp_20240808.gz"])
