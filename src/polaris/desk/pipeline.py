@@ -121,14 +121,18 @@ class Desk:
         returns     (order id, 0 where refused; the records it led to)
         raises      BadData for an instrument the desk does not know, or figures beyond 63 bits
         """
+        self.check_order(instrument, lots, price)
+        n, identity = submit_one(
+            self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, 0, instrument, side, kind, price, lots
+        )
+        return identity, self._take(n)
+
+    def check_order(self, instrument: int, lots: int, price: int) -> None:
+        """Raises BadData for an instrument the desk does not know, or figures beyond 63 bits."""
         if not 0 <= instrument < len(self.instruments):
             raise BadData(f"an order of instrument {instrument}; the desk has 0 .. {len(self.instruments) - 1}")
         if not (abs(lots) <= MAX_INT and abs(price) <= MAX_INT):
             raise BadData(f"an order of {lots} lots at {price} ticks; expected figures below 2**63")
-        n, identity = submit_one(
-            self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, instrument, side, kind, price, lots
-        )
-        return identity, self._take(n)
 
     def cancel(self, order: int) -> Records:
         """Ask to cancel a working order; no records where there is nothing to cancel."""
@@ -147,8 +151,8 @@ class Desk:
         elif settings.mode != "observe" and trading == OBSERVE:
             self.account["trading"] = RUNNING
         self.settings = settings
-        self.rules = rules_of(settings, self.horizon_ns)
-        self.terms = terms_of(settings, self.instruments)
+        self.rules[:] = rules_of(settings, self.horizon_ns)
+        self.terms[:] = terms_of(settings, self.instruments)
 
     def state_digest(self) -> str:
         """Hash (hex) of everything the core remembers."""
@@ -206,11 +210,11 @@ def keep_last(tops, columns, newest, last):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def submit_one(rules, terms, account, positions, orders, active, records, instrument, side, kind, price, lots):  # type: ignore[no-untyped-def]
+def submit_one(rules, terms, account, positions, orders, active, records, n, instrument, side, kind, price, lots):  # type: ignore[no-untyped-def]
     """`execution.orders.submit` for one order from outside the loop; a market order meets the far touch first."""
     if price <= 0:
         price = positions[instrument]["ask"] if side > 0 else positions[instrument]["bid"]
-    return submit(rules[0], terms, account[0], positions, orders, active, records, 0, instrument, side, kind, price, lots)
+    return submit(rules[0], terms, account[0], positions, orders, active, records, n, instrument, side, kind, price, lots)
 
 
 @kernel
