@@ -7,7 +7,7 @@
 
 The strategy sees a row after the desk has: its fills up to that row are booked. Its orders pass the same gate, meet
 the same venue, land in the same ledger as everybody's. The core runs behind and catches up when the strategy acts,
-asks, or has orders that work; the result does not depend on it, because any split of the rows gives the same records.
+asks, or waits to hear of an order; the result does not depend on it, because any split of the rows gives the same records.
 """
 
 from typing import Any, Final
@@ -70,7 +70,7 @@ class Trader:
         self._rows, self._done, self._arrays = rows, 0, self._laid_out()
         on_row = self.strategy.on_row
         for self._now, row in enumerate(objects(rows)):
-            if self._working:
+            if self._working and self._hears:
                 self._catch_up()
             on_row(row, self)
         self._now = len(rows) - 1
@@ -187,13 +187,12 @@ def act(  # type: ignore[no-untyped-def]
     records  RECORD[>= n + 2 * RESERVE], written from n on
     returns  (row reached, records written, orders that work, the order's id)
 
-    Goes by blocks whose tops and records find room: where an order works the trader comes row by row, so a row of a
-    longer block tells two records at most. Where the row reached is below `stop` a book is full or the records might
-    be, and the order is not sent.
+    Goes by blocks whose tops and records find room: row by row where an order works, else a row tells two records at
+    most. Where the row reached is below `stop` a book is full or the records might be, and the order is not sent.
     """
     identity = 0
     while start < stop and n <= records.size - 2 * RESERVE:
-        size = min(stop - start, tops.shape[0], RESERVE // 2)
+        size = 1 if account[0]["active"] > 0 else min(stop - start, tops.shape[0], RESERVE // 2)
         taken, m = observe(rows[start : start + size], 0, books, counts, seen, tops, depth, at)
         _, _, n = decide(
             rows[start : start + taken], 0, tops[:m], depth[:m], at[:m], 0, none, none, none, none, rules, terms, account, positions, orders, active, carry,
