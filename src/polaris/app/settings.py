@@ -50,7 +50,7 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "builtin"  # "builtin" (a seeded market on this machine), "live" (public feeds), or "recording:FILE"
     seed: int = 7  # of the built-in market: the same seed gives the same prices
     speed: float = 1.0  # of the built-in market or a recording, times real time; 0 plays a recording as fast as the desk keeps up
-    busy_poll: bool = False  # ask the sockets without pause instead of sleeping until one has something: orders leave sooner, one processor is always busy
+    busy_poll: bool = False  # ask the sockets without pause instead of sleeping until one has something: with a processor to spare orders leave sooner, without one far later
 
     def __post_init__(self) -> None:
         if self.source not in ("builtin", "live") and not (self.source.startswith("recording:") and len(self.source) > len("recording:")):
