@@ -15,29 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from polaris.desk.alpha.crossover import crossover
-from polaris.desk.bank import BankSettings, default_bank
+from polaris.desk.bank import default_bank
 from polaris.desk.columns import Bank
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.desk.strategy import Strategy, Trader
-from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
-from polaris.domain.market import DISCONNECTED, LIVE, SYNCING, TRADE, Rows
-from polaris.domain.orders import (
-    ACCEPT,
-    CANCEL_DONE,
-    EXPIRE,
-    FILL,
-    FILL_LAST,
-    FILL_PART,
-    IOC,
-    LIMIT,
-    MARKET,
-    POST_ONLY,
-    RECORD,
-    REJECT,
-    joined,
-)
-from tests.unit.desk.rows import DOLLAR, MILLI, Market, balances, kinds, some_instruments
+from polaris.domain.market import TRADE, Rows
+from polaris.domain.orders import FILL, IOC, LIMIT, MARKET, POST_ONLY, RECORD, joined
+from tests.unit.desk.day import QUICK, a_day
+from tests.unit.desk.rows import MILLI, balances, kinds, some_instruments
 
 INSTRUMENTS = some_instruments(3)
 N = 260
@@ -45,87 +31,6 @@ TIGHT = RiskSettings(
     max_position_notional=60.0, max_total_notional=120.0, max_order_notional=30.0, max_orders_per_second=2.0, order_burst=5, max_open_orders=12,
     max_daily_loss=0.05, max_drawdown=1e-4, max_data_age_ns=2_000 * MILLI, duplicate_window_ns=150 * MILLI, refusal_pause_ns=400 * MILLI,
 )  # fmt: skip
-EAGER = msgspec.convert(
-    {"entry_points": False, "alphas": {"reversion": {"warmup": 10}, "flow": {"warmup": 3.0}}, "ensemble": {"horizon_ns": 500 * MILLI, "warmup": 0.1, "enough": 1.0}},
-    BankSettings,
-)  # fmt: skip
-
-
-class Day:
-    """A day told by a seed: two books that move, gap and come back, quotes on one of them, bars, operators and a venue's reports."""
-
-    def __init__(self, seed: int, n: int) -> None:
-        self.dice = np.random.default_rng(seed)
-        self.market = Market(step_ns=int(self.dice.integers(30, 200)) * MILLI)
-        self.mids = [10_000, 20_000, 5_000]
-        self.books: list[tuple[dict[int, int], dict[int, int]]] = [({}, {}), ({}, {})]
-        self.snapshot(0)
-        self.snapshot(1)
-        while len(self.market) < n:
-            self.step()
-
-    def number(self, low: int, high: int) -> int:
-        return int(self.dice.integers(low, high))
-
-    def snapshot(self, instrument: int) -> None:
-        mid = self.mids[instrument]
-        bids = {mid - 1 - k: self.number(1, 900) for k in range(self.number(3, 16))}
-        asks = {mid + 1 + k: self.number(1, 900) for k in range(self.number(3, 16))}
-        self.books[instrument] = bids, asks
-        self.market.depth(bids, asks, instrument=instrument, snapshot=True)
-
-    def levels(self, instrument: int) -> None:
-        """Some levels change around a mid that may have moved; now and then the book is left crossed, or the update is not closed."""
-        if self.dice.random() < 0.4:
-            self.mids[instrument] += self.number(-3, 4)
-        mid, (bids, asks) = self.mids[instrument], self.books[instrument]
-        crossed = self.dice.random() < 0.03
-        bid_changes = {price: 0 for price in bids if price >= mid and not crossed}
-        ask_changes = {price: 0 for price in asks if price <= mid and not crossed}
-        for _ in range(self.number(1, 4)):
-            bid_changes[mid - self.number(1, 14)] = self.number(0, 4) * 100
-            ask_changes[mid + self.number(1, 14)] = self.number(0, 4) * 100
-        bid_changes[mid - 1] = ask_changes[mid + 1] = self.number(1, 500)
-        bids.update(bid_changes)
-        asks.update(ask_changes)
-        self.market.depth(bid_changes, ask_changes, instrument=instrument, closed=self.dice.random() > 0.1)
-
-    def step(self) -> None:
-        """One happening; most are of the market."""
-        dice, market, number = self.dice, self.market, self.number
-        instrument = number(0, 2)
-        mid = self.mids[instrument]
-        match dice.choice(10, p=[0.3, 0.14, 0.3, 0.08, 0.01, 0.03, 0.04, 0.006, 0.034, 0.06]):
-            case 0:
-                self.levels(instrument)
-            case 1:
-                market.quote(self.mids[1] - 1, self.mids[1] + 1 - int(dice.random() < 0.03) * 3, number(1, 500), number(1, 500), instrument=1)
-            case 2:
-                market.trade(mid + number(-2, 3), number(1, 600), sells=bool(dice.random() < 0.5), instrument=instrument)
-            case 3:
-                before = self.mids[2]
-                self.mids[2] = close = before + number(-9, 10)
-                market.bar(before, max(before, close) + number(0, 4), min(before, close) - number(0, 4), close, instrument=2)
-            case 4:
-                market.status(int(dice.choice([SYNCING, DISCONNECTED])), instrument=instrument)
-            case 5:
-                market.status(LIVE, instrument=instrument)
-                self.snapshot(instrument)
-            case 6:
-                market.timer(after=number(0, 2000) * MILLI if dice.random() < 0.7 else 0)
-            case 7:
-                market.control(int(dice.choice([PAUSE, KILL])))
-            case 8:
-                market.control(int(dice.choice([RESUME, RELEASE])))
-                market.control(DEPOSIT, number(-5, 6) * DOLLAR)
-            case _:  # a real venue's word on one of the first orders, true or not; a simulated one says nothing here
-                what = int(dice.choice([ACCEPT, FILL_PART, FILL_LAST, CANCEL_DONE, EXPIRE, REJECT]))
-                market.report(number(0, 12), what, mid, number(1, 300), number(-3, 4), instrument=instrument)
-
-
-def a_day(seed: int, n: int = N) -> Rows:
-    """n rows or a few more."""
-    return Day(seed, n).market.take()
 
 
 def desk_settings(seed: int, sizing: SizingSettings) -> DeskSettings:
@@ -167,7 +72,7 @@ class Restless(Strategy):
 
 def whole_pipeline(seed: int) -> tuple[Desk, Any]:
     sizing = SizingSettings(mode=("fixed", "kelly", "volatility")[seed % 3], fixed_notional=20.0, cost_multiple=0.0, prior_strength=0.0, rebalance_fraction=0.0)  # type: ignore[arg-type]
-    desk = Desk(desk_settings(seed, sizing), INSTRUMENTS, default_bank(INSTRUMENTS, EAGER))
+    desk = Desk(desk_settings(seed, sizing), INSTRUMENTS, default_bank(INSTRUMENTS, QUICK))
     return desk, desk.advance
 
 
@@ -196,7 +101,7 @@ def run(name: str, seed: int, rows: Rows, edges: list[int]) -> tuple[bytes, str,
 @given(seed=st.integers(0, 10_000), size=st.integers(1, N), cuts=st.lists(st.integers(0, N), max_size=40))
 @example(seed=218_914, size=104, cuts=list(range(104)))  # ends within an update that is not closed
 def test_any_split_of_the_rows_gives_the_same_records_and_state(name: str, seed: int, size: int, cuts: list[int]) -> None:
-    rows = a_day(seed)[:size]
+    rows = a_day(seed, N)[:size]
     *whole, desk = run(name, seed, rows, [])
     *split, _ = run(name, seed, rows, sorted(min(cut, size) for cut in cuts))
     assert whole == split
@@ -228,7 +133,7 @@ def test_the_days_are_eventful_enough_to_prove_something(name: str) -> None:
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), at=st.integers(1, N - 1))
 def test_what_comes_later_changes_no_record_that_was_written(seed: int, at: int) -> None:
-    rows, other = a_day(seed), a_day(seed + 1)
+    rows, other = a_day(seed, N), a_day(seed + 1, N)
     changed = np.concatenate([rows[:at], other[at:]])
     changed["ts_recv"] = np.maximum.accumulate(changed["ts_recv"])
     for name in DESKS:

@@ -18,7 +18,7 @@ import numpy as np
 
 from polaris import __version__
 from polaris.app.latency import Latencies
-from polaris.app.why import Why, why_of
+from polaris.app.why import why_of
 from polaris.desk.bank import BankSettings, default_bank
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings
@@ -28,7 +28,7 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import SOURCES
 from polaris.domain.market import RowBuffer, Rows
 from polaris.domain.orders import SUBMIT, Records, joined
-from polaris.log.read import EventBlock, RecordsBlock, RowsBlock, blocks, instruments_of
+from polaris.log.read import ContextBlock, EventBlock, RecordsBlock, RowsBlock, blocks, instruments_of
 from polaris.log.sequencer import Sequencer, control_rows
 from polaris.log.write import LogSettings, LogWriter
 from polaris.research.strategies import assemble
@@ -91,7 +91,9 @@ class Replay:
 
     desk      the core after everything so far
     derived   how many records it has written
-    logged    how many of them the log holds
+    logged    how many of them the log holds: each is compared, bit for bit
+    owed      records of the last rows that the log does not hold: its run was killed before it had written them
+    sent      orders of the last rows whose reasons the log does not hold, as SUBMIT records
     seq       the last seq taken
     verified  checkpoints whose digests agreed
     """
@@ -103,36 +105,48 @@ class Replay:
         self.desk, self.advance = core(settings_of(self.started), self.instruments)
         self.derived = self.logged = self.seq = self.verified = 0
         self.kernels = self.started.kernels  # of the run whose events are being taken
+        self.owed = self.sent = joined([])
 
     def run(self, to_seq: int | None = None, on_records: Callable[[Records, Desk], None] | None = None) -> Desk:
-        """Take the log up to and with to_seq. Raises BadLog where a checkpoint's digest is not reached.
+        """Take the log up to and with to_seq. Raises BadLog where a record or a checkpoint's digest is not reached.
 
-        A checkpoint that other kernels wrote proves nothing about these: it is passed over and not counted as verified.
+        What other kernels wrote proves nothing about these: it is passed over and no checkpoint of it counts as verified.
         """
         for block in blocks(self.directory, 1, to_seq):
             match block:
                 case RowsBlock(first=first, rows=rows):
-                    self.seq = first + len(rows) - 1
-                    self._advance(rows, on_records)
-                case EventBlock(seq=seq, event=Checkpoint() as told):
-                    self.seq = seq
-                    self._verify(seq, told)
-                case EventBlock(seq=seq, event=Started() as told) if seq > 1:
-                    self.seq = seq
-                    self.kernels = told.kernels
-                    self.desk.reconfigure(settings_of(told).desk)
+                    self._advance(first + len(rows) - 1, rows, on_records)
                 case EventBlock(seq=seq, event=event, ts=ts):
-                    self.seq = seq
-                    self._advance(control_rows(seq, event, ts), on_records)
+                    self._advance(seq, control_rows(seq, event, ts), on_records)
+                    if isinstance(event, Checkpoint):
+                        self._verify(seq, event)
+                    elif isinstance(event, Started) and seq > 1:
+                        self.kernels = event.kernels
+                        self.desk.reconfigure(settings_of(event).desk)
                 case RecordsBlock(records=records):
-                    self.logged += len(records)
+                    self._compare(records)
+                case ContextBlock():
+                    self.sent = self.sent[1:]
         return self.desk
 
-    def _advance(self, rows: Rows, on_records: Callable[[Records, Desk], None] | None) -> None:
+    def _advance(self, seq: int, rows: Rows, on_records: Callable[[Records, Desk], None] | None) -> None:
+        if len(self.owed):
+            raise BadLog(self.directory, f"{len(self.owed)} records that the rows up to seq {self.seq} lead to are missing")
+        self.seq = seq
         records = self.advance(rows)
         self.derived += len(records)
+        if self.kernels == SOURCES:
+            self.owed, self.sent = records, records[records["kind"] == SUBMIT]
         if on_records is not None and len(records):
             on_records(records, self.desk)
+
+    def _compare(self, records: Records) -> None:
+        self.logged += len(records)
+        if self.kernels != SOURCES:
+            return
+        if records.tobytes() != self.owed[: len(records)].tobytes():
+            raise BadLog(self.directory, f"the {len(records)} records it holds after seq {self.seq} are not those that its rows lead to")
+        self.owed = self.owed[len(records) :]
 
     def _verify(self, seq: int, told: Checkpoint) -> None:
         if self.kernels != SOURCES:
@@ -179,22 +193,17 @@ class LoggedDesk:
     def _on(cls, writer: LogWriter, directory: Path, settings: CoreSettings, instruments: Instruments, now: int) -> "LoggedDesk":
         last = writer.next_seq - 1
         message = writer.recovery.message
-        missing: list[Records] = []
         if last == 0:
             desk, advance = core(settings, instruments)
         else:
             replay = Replay(directory)
             _expect_same(replay.started, settings, instruments, directory)
-            tail: list[Records] = []
-            advance = replay.advance
-            desk = replay.run(on_records=lambda records, _: tail.append(records))
-            if replay.derived > replay.logged:  # killed between a row and what it led to
-                missing = [joined(tail)[replay.logged :]]
+            desk, advance = replay.run(), replay.advance
+            writer.append_records(replay.owed)  # killed between a row and what it led to
+            _explain(writer, replay.sent, desk)
             desk.reconfigure(settings.desk)
         logged = cls(desk, advance, writer)
         logged.resumed_from, logged.message = last, message
-        for records in missing:
-            writer.append_records(records)
         logged.sequencer.tell(
             Started(
                 version=__version__,
@@ -267,9 +276,13 @@ class LoggedDesk:
             hear(records)
         for at, kind in enumerate(records["kind"].tolist()):
             if kind == SUBMIT:
-                record = records[at]
-                why: Why = why_of(record, self.desk)
-                self.writer.append_context(int(record["seq"]), int(record["order"]), why)
+                _explain(self.writer, records[at : at + 1], self.desk)
+
+
+def _explain(writer: LogWriter, submits: Records, desk: Desk) -> None:
+    """Write why these orders were sent, as the desk that sent them stands now."""
+    for record in submits:
+        writer.append_context(int(record["seq"]), int(record["order"]), why_of(record, desk))
 
 
 def _expect_same(started: Started, settings: CoreSettings, instruments: Instruments, directory: Path) -> None:

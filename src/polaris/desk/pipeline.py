@@ -11,6 +11,7 @@ is a hash of them, and of every record it ever wrote `decisions_digest`.
 import hashlib
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from polaris.desk.columns import Bank, Floats
@@ -144,7 +145,15 @@ class Desk:
         return dict(zip(self.bank.names(), self.last[instrument].tolist(), strict=False))
 
     def reconfigure(self, settings: DeskSettings) -> None:
-        """Obey other limits, sizes and costs from here on; what is held and known stays, and so do pause and kill switch."""
+        """Obey other limits, sizes and costs from here on; what is held and known stays, and so do pause and kill switch.
+
+        Whether a strategy says how many lots itself is the strategy's: sizing stays "direct" where it was. Raises BadConfig
+        where a desk that sizes should become so.
+        """
+        if self.direct:
+            settings = msgspec.structs.replace(settings, sizing=msgspec.structs.replace(settings.sizing, mode="direct"))
+        elif settings.sizing.mode == "direct":
+            raise BadConfig("sizing.mode is 'direct', but this desk sizes its own forecasts; expected kelly, volatility or fixed")
         trading = self.account["trading"]
         if settings.mode == "observe" and trading != HALTED_KILLED:
             self.account["trading"] = OBSERVE

@@ -295,3 +295,13 @@ def test_a_status_row_is_of_its_instrument_alone():
     market.status(SYNCING)
     advance(desk, market)
     assert desk.positions["book"].tolist() == [SYNCING, LIVE]
+
+
+def test_who_sizes_is_no_rule_that_a_restart_could_change():
+    desk, market = wanting()
+    desk.reconfigure(msgspec.structs.replace(desk.settings, sizing=SizingSettings(mode="kelly")))
+    market.quote(10_000, 10_002)
+    assert kinds(advance(desk, market)) == ["target", "submit"]
+    sized = a_desk(sizing=SizingSettings(), kernels=(told("forecast", "confidence", "volatility"),))
+    with pytest.raises(BadConfig, match="this desk sizes its own forecasts"):
+        sized.reconfigure(desk.settings)
