@@ -93,7 +93,7 @@ def decide(  # type: ignore[no-untyped-def]
                 n = meet(rule, terms, account, positions, orders, active, row, records, n)
         if kind > BAR:
             if kind == STATUS:
-                positions[row["instrument"]]["book"] = row["price"]
+                n = on_status(rule, account, positions, orders, active, row, records, n)
             elif kind == TIMER:
                 n = on_timer(rule, account, positions, orders, active, records, n)
             elif kind == CONTROL:
@@ -170,7 +170,8 @@ def calm(rule, terms, account, positions, tops, at, targets, k):  # type: ignore
     instrument = tops[k]["instrument"]
     position = positions[instrument]
     lots = position["lots"]
-    if account["active"] > 0 or account["halt"] != PASS or position["target"] != lots or not -(2**53) < lots < 2**53:
+    wanted = targets.size == 0 or (position["target"] == lots and -(2**53) < lots < 2**53)
+    if account["active"] > 0 or account["halt"] != PASS or not wanted:
         return k
     peak, lowest = account["peak"], account["trough"]
     until = account["sampled"] + rule["equity_sample_ns"]
@@ -232,6 +233,20 @@ def sample_equity(rule, account, positions, orders, active, records, n):  # type
     record["limit"] = drawdown(account)
     account["sampled"] = account["clock"]
     return n + 1
+
+
+@kernel
+def on_status(rule, account, positions, orders, active, row, records, n):  # type: ignore[no-untyped-def]
+    """A book changed its state: what works on a book that is not live is pulled, nobody can say where it stands."""
+    instrument = row["instrument"]
+    positions[instrument]["book"] = row["price"]
+    if row["price"] == LIVE:
+        return n
+    for j in range(account["active"]):
+        order = orders[active[j]]
+        if order["instrument"] == instrument and order["state"] < FILLED:
+            n = ask_cancel(rule, account, positions[instrument], order, records, n)
+    return n
 
 
 @kernel

@@ -12,7 +12,7 @@ from polaris.domain.control import DEPOSIT, FLATTEN, KILL, PAUSE, RELEASE, RESUM
 from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import LIVE, SYNCING
-from polaris.domain.orders import BUY, CANCELLED, EQUITY, FILL, HALT, LIMIT, MARKET, RECORD, SELL, TARGET, TRADING_NAMES, joined
+from polaris.domain.orders import BUY, CANCEL, CANCELLED, EQUITY, FILL, HALT, LIMIT, MARKET, RECORD, SELL, TARGET, TRADING_NAMES, joined
 from tests.unit.desk.rows import AT_ONCE, DOLLAR, FREE, MILLI, SECOND, START, Market, a_desk, balances, kinds, told
 
 RUNS = ExecutionSettings(order_type="market", latency_ns=0, taker_fee=0.0, equity_sample_ns=2**62)
@@ -305,3 +305,20 @@ def test_who_sizes_is_no_rule_that_a_restart_could_change():
     sized = a_desk(sizing=SizingSettings(), kernels=(told("forecast", "confidence", "volatility"),))
     with pytest.raises(BadConfig, match="this desk sizes its own forecasts"):
         sized.reconfigure(desk.settings)
+
+
+def test_orders_on_a_book_that_is_not_live_any_more_are_pulled_and_those_of_others_stay():
+    desk, market = a_desk(2), Market()
+    market.quote(100, 104)
+    market.quote(100, 104, instrument=1)
+    advance(desk, market)
+    first, _ = desk.submit(0, BUY, 1_000_000, LIMIT, 100)
+    other, _ = desk.submit(1, BUY, 1_000_000, LIMIT, 100)
+    assert first and other
+    market.status(SYNCING)
+    told_then = advance(desk, market)
+    assert told_then["order"][told_then["kind"] == CANCEL].tolist() == [first]
+    market.quote(100, 104)
+    market.timer()
+    advance(desk, market)
+    assert [order["id"] for order in desk.working_orders()] == [other]
