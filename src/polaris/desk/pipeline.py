@@ -29,7 +29,7 @@ from polaris.domain.orders import HALTED_KILLED, OBSERVE, RECORD, RUNNING, STATE
 
 NOTHING: Floats = np.zeros(0)
 BATCH = 2048  # rows a pass: what a pass unfolds stays in the processor's cache
-BATCH_WITHOUT_DEPTH = 8192  # a touch is a fifth of the size
+BATCH_WITHOUT_DEPTH = 32768  # a touch is a fifth of the size, and long strides are read ahead of
 
 
 class Desk:
