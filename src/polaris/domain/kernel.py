@@ -61,6 +61,7 @@ def drop_stale_caches() -> int:
 
 SOURCES = sources_digest()
 numba_config: Any = numba.config
+njit: Any = numba.njit  # its stubs do not know `_nrt`
 JIT: bool = not numba_config.DISABLE_JIT
 if JIT and not os.environ.get("NUMBA_CACHE_DIR"):
     numba_config.CACHE_DIR = str(cache_dir())
@@ -71,17 +72,17 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     Without the counting of references: two atomic steps an array argument, a third of a call's time, half of a hot loop's.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+    return njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
     """As `kernel`, but compiled into its caller: for small parts of a hot loop, where handing over arrays would cost more."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+    return njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
 
 
 def allocating(function: Callable[..., Any]) -> Any:
     """As `kernel`, for one that makes arrays of its own."""
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function)
+    return njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function)
 
 
 def written(title: str, source: str) -> ModuleType:
