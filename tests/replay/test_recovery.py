@@ -46,6 +46,11 @@ def with_risk(settings: CoreSettings, **changes) -> CoreSettings:
     return msgspec.structs.replace(settings, desk=msgspec.structs.replace(settings.desk, risk=msgspec.structs.replace(settings.desk.risk, **changes)))
 
 
+def with_fills(model: str) -> CoreSettings:
+    execution = msgspec.structs.replace(EAGER.desk.execution, fill_model=model)
+    return msgspec.structs.replace(EAGER, desk=msgspec.structs.replace(EAGER.desk, execution=execution))
+
+
 def market_of(seed: int, n: int = 300) -> Rows:
     """A day without operators: what feeds hand over."""
     rows = a_day(seed, n)
@@ -209,6 +214,7 @@ def test_changed_limits_hold_from_the_restart_on_and_a_replay_reaches_every_chec
         ({"instruments": some_instruments(3, price_increment=5)}, "its instruments were others"),
         ({"settings": msgspec.structs.replace(EAGER, bank=BankSettings())}, "its features, alphas or ensemble were set otherwise"),
         ({"settings": msgspec.structs.replace(EAGER, strategy="crossover")}, "its strategy was 'pipeline'"),
+        ({"settings": with_fills("venue")}, "its fills came from the model 'queue', and simulated and real money do not mix"),
         ({"settings": msgspec.structs.replace(EAGER, desk=msgspec.structs.replace(EAGER.desk, equity=5.0))}, r"its account began with 100,000.00 dollars, not 5.00"),
     ],
 )

@@ -295,6 +295,8 @@ def _expect_same(started: Started, settings: CoreSettings, instruments: Instrume
         what = "its features, alphas or ensemble were set otherwise"
     elif (settings_of(started).strategy, settings_of(started).params) != (settings.strategy, settings.params):
         what = f"its strategy was {settings_of(started).strategy!r} with params {settings_of(started).params}"
+    elif (settings_of(started).desk.execution.fill_model == "venue") != (settings.desk.execution.fill_model == "venue"):
+        what = f"its fills came from the model {settings_of(started).desk.execution.fill_model!r}, and simulated and real money do not mix"
     elif settings_of(started).desk.equity != settings.desk.equity:
         what = f"its account began with {settings_of(started).desk.equity:,.2f} dollars, not {settings.desk.equity:,.2f}"
     else:

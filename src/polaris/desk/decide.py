@@ -239,6 +239,8 @@ def sample_equity(rule, account, positions, orders, active, records, n):  # type
 def on_status(rule, account, positions, orders, active, row, records, n):  # type: ignore[no-untyped-def]
     """A book changed its state: what works on a book that is not live is pulled, nobody can say where it stands."""
     instrument = row["instrument"]
+    if not 0 <= instrument < positions.size:
+        return n
     positions[instrument]["book"] = row["price"]
     if row["price"] == LIVE:
         return n

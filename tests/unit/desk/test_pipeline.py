@@ -11,7 +11,7 @@ from polaris.desk.state import DAY
 from polaris.domain.control import DEPOSIT, FLATTEN, KILL, PAUSE, RELEASE, RESUME
 from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
-from polaris.domain.market import LIVE, SYNCING
+from polaris.domain.market import LIVE, ROW, SYNCING
 from polaris.domain.orders import BUY, CANCEL, CANCELLED, EQUITY, FILL, HALT, LIMIT, MARKET, RECORD, SELL, TARGET, TRADING_NAMES, joined
 from tests.unit.desk.rows import AT_ONCE, DOLLAR, FREE, MILLI, SECOND, START, Market, a_desk, balances, kinds, told
 
@@ -322,3 +322,33 @@ def test_orders_on_a_book_that_is_not_live_any_more_are_pulled_and_those_of_othe
     market.timer()
     advance(desk, market)
     assert [order["id"] for order in desk.working_orders()] == [other]
+
+
+@pytest.mark.parametrize("stranger", [2, 3, 10**6, -2, -(10**6)])
+def test_rows_of_an_instrument_nobody_declared_change_nothing(stranger):
+    """Compiled code would write where it does not belong: the state of the others is as if they had not come."""
+    desk, market = wanting(instruments=2)
+    other, plain = wanting(instruments=2)
+    for _ in range(3):
+        plain.quote(10_000, 10_002)
+    for k in range(3):
+        market.quote(10_000, 10_002)
+        if k < 2:
+            market.quote(1, 2, instrument=stranger)
+            market.depth({1: 1}, {2: 1}, instrument=stranger, snapshot=True)
+            market.status(SYNCING, instrument=stranger)
+            market.bar(1, 2, 1, 2, instrument=stranger)
+    one, two = advance(desk, market), advance(other, plain)
+    assert kinds(one) == kinds(two) == ["target", "submit", "fill"]
+    assert desk.positions["book"].tolist() == [LIVE, LIVE] and desk.positions["lots"].tolist() == [100, 0]
+    assert desk.market.counts.tolist() == other.market.counts.tolist() and desk.carry.tolist() == other.carry.tolist()
+
+
+def test_a_row_of_no_kind_is_none():
+    desk, market = wanting()
+    market.depth({10: 5}, {12: 5})
+    advance(desk, market)
+    rows = np.zeros(3, ROW)
+    rows["kind"] = [0, 9, -1]
+    desk.advance(rows)
+    assert desk.market.counts[0].tolist()[2:] == [1, 1]

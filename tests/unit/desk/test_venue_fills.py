@@ -227,6 +227,20 @@ def test_an_order_is_not_there_before_its_latency():
     assert venue.held == 0 and not venue.desk.orders[identity]["resting"]
 
 
+def test_each_order_and_each_cancel_arrives_at_its_own_time():
+    venue = standing(latency=10)
+    first = venue.send(BUY, 10, LIMIT, 9_999)
+    venue.time()
+    second = venue.send(BUY, 20, LIMIT, 9_998)
+    assert venue.time(9)["order"].tolist() == [first]
+    assert venue.time(1)["order"].tolist() == [second]
+    venue.desk.cancel(first)
+    venue.time()
+    venue.desk.cancel(second)
+    assert venue.time(9)["order"].tolist() == [first]
+    assert venue.time(1)["order"].tolist() == [second]
+
+
 @pytest.mark.parametrize(("side", "levels"), [(BUY, (10_002, 10_003, 10_004)), (SELL, (10_000, 9_999, 9_998))])
 def test_a_market_order_walks_the_depth_level_by_level_and_pays_the_takers_fee_on_each(side, levels):
     venue = standing(taker_fee=0.0003, maker_fee=0.0001)

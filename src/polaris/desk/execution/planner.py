@@ -25,7 +25,7 @@ def plan(rule, terms, account, positions, orders, active, instrument, target, re
             if order["instrument"] != instrument or order["state"] >= FILLED or order["state"] == CANCELLING:
                 continue
             leaves = order["side"] * (order["lots"] - order["filled"])
-            wrong = delta * order["side"] <= 0 or (leaves - delta) * order["side"] > 0
+            wrong = (leaves - delta) * order["side"] > 0  # more works than is missing, or the other way
             moved = False
             if passive and now - order["sent"] >= rule["repeg_ns"]:
                 moved = aim(terms[instrument], position, order["side"], kind) != order["price"]

@@ -35,7 +35,7 @@ BAR_LOTS = 2**40  # what stands at a bar's close: bars say nothing of depth
 
 @kernel
 def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[no-untyped-def]
-    """Fold rows into books and tops.
+    """Fold rows into books and tops; a row of an instrument nobody declared is nobody's.
 
     rows     ROW[n]
     start    first row to take
@@ -47,14 +47,15 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
     """
     m = 0
     want_depth = depth.shape[0] > 0
-    every = seen[seen.size - 1]
+    known = seen.size - 1
+    every = seen[known]
     clock = every["clock"]
     for i in range(start, rows.size):
         row = rows[i]
         kind = row["kind"]
         instrument = row["instrument"]
         clock = max(clock, row["ts_recv"])
-        if kind > STATUS or instrument < 0:
+        if kind > STATUS or kind < DEPTH or instrument < 0 or instrument >= known:
             continue
         s = seen[instrument]
         flags = row["flags"]
