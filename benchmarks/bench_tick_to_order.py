@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import gc
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -53,6 +54,7 @@ from polaris.venues.session import SessionSettings
 from rows import LEVELS, book_rows, instruments
 
 HERE = Path(__file__).resolve()
+TAKEN = "taken.npy"
 WARM = 180_000  # rows the core learns from before it is timed
 WARM_FRAMES = 2_500  # frames before orders are timed
 MID = 6_000_000  # cents
@@ -216,8 +218,15 @@ async def _socket(frames: int, rate: int, other: str, *more: str) -> dict[str, f
             await desk.wait()
             server.close()
             gc.unfreeze()
+        taken = Path(folder) / TAKEN
+        desk_alone = _features(np.load(taken) / 1e9) if taken.exists() else {}
     took = np.array([came - venue.due[frame] for frame, came in venue.ordered.items() if frame >= WARM_FRAMES])
-    return percentiles(took) | {"orders": len(took), "frames": frames, "rate": rate}
+    return percentiles(took) | {"orders": len(took), "frames": frames, "rate": rate} | desk_alone
+
+
+def _features(seconds: Any) -> dict[str, float]:
+    """From a frame in the desk's hands to its features, its decision and its records on the log."""
+    return {f"frame_{name}": value for name, value in percentiles(seconds).items()} | {"frame_max_us": float(seconds.max() * 1e6)}
 
 
 # ---- the desk
@@ -234,6 +243,7 @@ async def desk_process(port: int, folder: Path, busy_poll: bool) -> None:
     orders, _ = await ws_connect(WSListener, f"ws://{HOST}:{port}/orders")
     feeds = LiveFeeds(where, found, settings=SessionSettings(), busy_poll=busy_poll)
     frame_of = {"now": 0}
+    taken: list[int] = []
 
     def send(records: Records) -> None:
         for what, order, side, kind, at, lots in zip(*(records[field].tolist() for field in TOLD), strict=True):
@@ -243,13 +253,19 @@ async def desk_process(port: int, folder: Path, busy_poll: bool) -> None:
 
     def on_rows(rows: Rows) -> None:
         frame_of["now"] = int(rows["ts_event"][-1]) // 1_000_000 - 1_700_000_000_000
+        came = int(rows["ts_recv"][-1])
         desk.take(feeds.rows)
+        taken.append(time.time_ns() - came)
 
     desk.on_records.append(send)
     gc.collect()
     gc.freeze()
     gc.disable()
-    await feeds.run(on_rows)
+    running = asyncio.create_task(feeds.run(on_rows))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    np.save(folder / TAKEN, np.array(taken[len(taken) // 8 :]))
 
 
 class Echo(WSListener):
@@ -311,6 +327,7 @@ def show(result: dict[str, Any]) -> None:
     """Every part with its percentiles, beside what was set out to reach."""
     print(f"bench_tick_to_order · {result['processor']} · Python {result['python']}")
     print("target  p50 100 us, p99 1,000 us: frame bytes on the socket to order bytes on the socket")
+    print("        frame_ (in the desk: from its bytes to features, decision and log) always below 5,000 us")
     for part in ("socket", "busy_poll", "echo", "core"):
         print(f"{part:<10}" + "  ".join(f"{name} {value:,.1f}" if isinstance(value, float) else f"{name} {value:,}" for name, value in result[part].items()))
 
