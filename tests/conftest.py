@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("polaris", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# on the way into the house every run tries the same examples; at home each tries new ones
+settings.register_profile("polaris", deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("polaris")
 
 RECORDINGS = Path(os.environ.get("POLARIS_TEST_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")

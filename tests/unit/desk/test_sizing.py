@@ -79,7 +79,7 @@ def test_the_stake_is_never_above_the_kelly_stake_of_the_posterior_mean(forecast
     notional = stake(rules(sizing), equity, mean, a_year(volatility))
     kelly = equity * abs(mean) / volatility**2
     most = min(fraction * kelly, leverage * equity, target / volatility * equity)
-    assert abs(notional) <= most * (1.0 + 1e-9)
+    assert abs(notional) <= most * (1.0 + 1e-9) + 1e-300  # the smallest floats have few digits left
     assert notional * forecast >= 0.0
     lots = wanted(sizing, forecast=forecast, confidence=confidence, volatility=volatility, equity=equity)
     assert abs(lots) * 10_000 <= most * (1.0 + 1e-9)
