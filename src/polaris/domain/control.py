@@ -16,7 +16,6 @@ RESUME: Final = 2
 KILL: Final = 3
 RELEASE: Final = 4
 DEPOSIT: Final = 5
-FLATTEN: Final = 6
 
 
 class Started(msgspec.Struct, frozen=True, tag="started", kw_only=True):

@@ -8,7 +8,7 @@ from polaris.desk.columns import Bank
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.desk.state import DAY
-from polaris.domain.control import DEPOSIT, FLATTEN, KILL, PAUSE, RELEASE, RESUME
+from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
 from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import LIVE, ROW, SYNCING
@@ -107,7 +107,7 @@ def test_kill_cancels_everything_and_refuses_everything_until_it_is_released():
     desk.bank.states[0]["target"] = 0
     market.quote(10_000, 10_002)
     assert kinds(advance(desk, market))[-2:] == ["target", "refused"]
-    for command in (RESUME, PAUSE, FLATTEN, 0, 99, -1):
+    for command in (RESUME, PAUSE, 6, 0, 99, -1):
         market.control(command)
         assert not len(advance(desk, market)) and trading(desk) == "killed"
     market.control(RELEASE)
@@ -117,7 +117,7 @@ def test_kill_cancels_everything_and_refuses_everything_until_it_is_released():
     assert desk.positions["lots"].tolist() == [0, 100]
 
 
-@pytest.mark.parametrize("command", [RESUME, RELEASE, FLATTEN, 0, 77])
+@pytest.mark.parametrize("command", [RESUME, RELEASE, 6, 0, 77])
 def test_a_command_that_changes_nothing_says_nothing(command):
     desk, market = wanting()
     market.control(command)
