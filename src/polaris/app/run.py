@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from polaris.app import metrics
 from polaris.app.compose import CoreSettings, LoggedDesk
@@ -182,7 +183,7 @@ class StoreThread:
     def _run(self) -> None:
         try:
             projection = Projection(self.url)
-        except PolarisError as error:
+        except (PolarisError, SQLAlchemyError) as error:
             self.error = str(error)
             log.error("store unavailable", said=self.error)
             return
@@ -191,7 +192,7 @@ class StoreThread:
             while self._drain(projection):
                 time.sleep(STORE_S)
             projection.catch_up(self.directory)
-        except PolarisError as error:
+        except (PolarisError, SQLAlchemyError) as error:  # the log has everything: the next start fills in what is missing
             self.error = str(error)
             log.error("store stopped", said=self.error)
         finally:

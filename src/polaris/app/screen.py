@@ -17,7 +17,6 @@ from rich.text import Text
 from polaris.app.latency import StageLatency
 from polaris.app.status import NEVER, AccountStatus, Happening, InstrumentStatus, Status, VenueStatus
 
-SMALLEST: Final = (80, 24)
 STALE_NS: Final = 2_000_000_000  # older data turns grey
 MUTE_NS: Final = 10_000_000_000  # older data turns red: the gate refuses orders on it
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"

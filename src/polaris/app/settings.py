@@ -128,7 +128,7 @@ class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole desk."""
 
-    mode: Literal["observe", "paper", "live"] = "paper"  # observe sends no orders; paper simulates fills; live is refused for now
+    mode: Literal["observe", "paper", "live"] = "paper"  # observe sends no orders; paper simulates fills; live is refused by this version
     equity: float = 100_000.0  # dollars the paper account starts with
     entry_points: bool = True  # take in the features and alphas that installed packages register
     data: DataSettings = DataSettings()

@@ -28,7 +28,6 @@ from polaris.domain.kernel import kernel
 from polaris.domain.orders import BUY, SELL, TAKER
 
 Ints = npt.NDArray[np.int64]
-Signal = npt.NDArray[np.int8]
 
 EIGHT: Final = np.arange(-128, 128).astype(np.int8).repeat(8).view(np.int64)  # the word of eight equal bytes, by byte + 128
 
