@@ -49,11 +49,14 @@ def is_warm() -> bool:
 
 
 def _drive() -> None:
-    """A desk's whole vocabulary, once: every kind of row, an order of a person, a cancel, a book beside it."""
+    """A desk's whole vocabulary, once: every kind of row, an order of a person, a cancel, strategies of both kinds, a book beside it."""
+    from polaris.desk.alpha.crossover import crossover
     from polaris.desk.bank import default_bank
+    from polaris.desk.columns import Bank
     from polaris.desk.pipeline import Desk
     from polaris.desk.sample import sample_instruments
-    from polaris.desk.settings import DeskSettings, ExecutionSettings
+    from polaris.desk.settings import DeskSettings, ExecutionSettings, SizingSettings
+    from polaris.desk.strategy import Strategy, Trader
     from polaris.domain.book import Book
 
     instruments = sample_instruments(2)
@@ -64,6 +67,11 @@ def _drive() -> None:
         order, _ = desk.submit(0, BUY, 100_000, MARKET)
         desk.cancel(order)
         desk.state_digest()
+    direct = DeskSettings(sizing=SizingSettings(mode="direct"))
+    Desk(direct, instruments, Bank([crossover()], instruments)).advance(rows)
+    trader = Trader(Desk(direct, instruments, Bank([], instruments)), Strategy())
+    trader.run(rows)
+    trader.cancel(trader.buy(0, 100_000))
     book = Book()
     book.apply(rows, 0)
     book.set(False, 1, 1)

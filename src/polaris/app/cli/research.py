@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, stages, verb
+from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, stages, verb, warm_first
 from polaris.domain.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def backtest(
     for path in (config, *([capture] if capture else [])):
         if not path.is_file():
             raise BadConfig(f"there is no {path}")
+    warm_first(quiet=as_json)
     import msgspec
 
     from polaris.research.backtest import run
@@ -98,6 +99,7 @@ def parity(
     """
     if not recording.is_file():
         raise BadConfig(f"there is no recording {recording}")
+    warm_first(quiet=as_json)
     from polaris.app.parity import certify
 
     chosen = None
