@@ -24,7 +24,8 @@ from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings,
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
 from polaris.log.read import rows_of
-from polaris.venues.live import LiveFeeds, VenueLimits, discover
+from polaris.venues.endpoint import VenueLimits
+from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.session import FastClock, SessionSettings
 
 Progress = Callable[[str], None]

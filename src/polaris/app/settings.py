@@ -32,7 +32,7 @@ from polaris.desk.features import FeatureSettings
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.errors import BadConfig
 from polaris.log.write import LogSettings
-from polaris.venues.endpoint import PUBLIC
+from polaris.venues import registry
 
 FILE_NAME = "polaris.toml"
 FILE_VARIABLE = "POLARIS_CONFIG"
@@ -77,7 +77,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _public(name: str, *symbols: str) -> VenueSettings:
-    return VenueSettings(symbols=symbols, ws_url=PUBLIC[name].ws_url, rest_url=PUBLIC[name].rest_url)
+    public = registry.venue(name).public
+    return VenueSettings(symbols=symbols, ws_url=public.ws_url, rest_url=public.rest_url)
 
 
 class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,10 @@
-"""Where a venue is: the host of its sockets and the host of its documents.
+"""Where a venue is, and what it allows: the hosts of its sockets and its documents, and how often one may ask.
 
 The built-in market, a served recording and the public venue differ in nothing else, so the code that reaches them is
 the same.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from polaris.domain.errors import BadConfig
 
@@ -25,15 +23,12 @@ class VenueEndpoint:
                 raise BadConfig(f"endpoint of {self.name}: {url!r} should be {schemes[0]} or {schemes[1]} with a host and no path")
 
 
-PUBLIC: Final[Mapping[str, VenueEndpoint]] = {
-    "coinbase": VenueEndpoint("coinbase", "wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com"),
-    "binance": VenueEndpoint("binance", "wss://stream.binance.com:9443", "https://api.binance.com"),
-}
+@dataclass(frozen=True, kw_only=True)
+class VenueLimits:
+    """What a venue allows a client, and when its silence means that it is gone."""
 
-
-def endpoint(name: str, ws_url: str = "", rest_url: str = "") -> VenueEndpoint:
-    """The public endpoint of a venue, with what is given in its place. Raises BadConfig for a venue nobody knows."""
-    public = PUBLIC.get(name)
-    if public is None and not (ws_url and rest_url):
-        raise BadConfig(f"no public endpoint for venue {name!r}; known are {', '.join(PUBLIC)}; for another give both ws_url and rest_url")
-    return VenueEndpoint(name, ws_url or public.ws_url if public else ws_url, rest_url or public.rest_url if public else rest_url)
+    rest_per_second: float = 1.0
+    rest_burst: int = 5
+    messages_per_second: float = 5.0
+    messages_burst: int = 5
+    silence_s: float = 30.0

@@ -17,34 +17,13 @@ from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import BOOK_STATE_NAMES, RowBuffer, Rows
 from polaris.venues import registry
 from polaris.venues.capture import CaptureWriter
-from polaris.venues.endpoint import PUBLIC, VenueEndpoint, endpoint
+from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Feed
 from polaris.venues.rest import Answer, Rest
 from polaris.venues.session import Session, SessionSettings, WallClock
 from polaris.venues.throttle import Throttle
 
-__all__ = ["LIMITS", "PUBLIC", "LiveFeeds", "SymbolStatus", "VenueEndpoint", "VenueLimits", "discover", "endpoint"]
-
 TRIES: Final = 4  # for a venue's metadata
-
-
-@dataclass(frozen=True, kw_only=True)
-class VenueLimits:
-    """What a venue allows a client, and when its silence means that it is gone."""
-
-    rest_per_second: float = 1.0
-    rest_burst: int = 5
-    messages_per_second: float = 5.0
-    messages_burst: int = 5
-    silence_s: float = 30.0
-
-
-LIMITS: Final[Mapping[str, VenueLimits]] = {
-    # 10 requests and 8 messages a second; heartbeats come every second
-    "coinbase": VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
-    # a book of 5,000 levels weighs 250 of the 6,000 a minute; the venue pings every 20 seconds
-    "binance": VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=30.0),
-}
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,7 @@ class SymbolStatus:
 
 def rest(where: VenueEndpoint, clock: Callable[[], int], *, limits: VenueLimits | None = None, capture: CaptureWriter | None = None) -> Rest:
     """The REST host of an endpoint, with the venue's throttle."""
-    allowed = limits or LIMITS.get(where.name, VenueLimits())
+    allowed = limits or registry.venue(where.name).limits
     throttle = Throttle(allowed.rest_per_second, allowed.rest_burst)
     return Rest(where.rest_url, throttle, clock=clock, capture=capture, conn=f"{where.name.upper()}.http.0")
 
@@ -112,7 +91,7 @@ class LiveFeeds:
 
     endpoints    by venue
     instruments  of every venue together
-    settings     of every session; what a venue limits comes from `limits`
+    settings     of every session; what a venue limits comes from the venue, or from `limits`
     captures     keeps raw frames, by venue
     dice         for the back-off's jitter
     busy_poll    ask the sockets without pause: a frame is heard sooner and finds everything awake, for a processor's whole time
@@ -121,7 +100,7 @@ class LiveFeeds:
     endpoints: Mapping[str, VenueEndpoint]
     instruments: Instruments
     settings: SessionSettings = field(default_factory=SessionSettings)
-    limits: Mapping[str, VenueLimits] = field(default_factory=lambda: LIMITS)
+    limits: Mapping[str, VenueLimits] = field(default_factory=dict)
     captures: Mapping[str, CaptureWriter] = field(default_factory=dict)
     clock: Callable[[], int] = field(default_factory=WallClock)
     dice: random.Random = field(default_factory=random.Random)
@@ -134,7 +113,7 @@ class LiveFeeds:
         self._rests: list[Rest] = []
         self._on_rows: Callable[[Rows], None] = lambda rows: None
         for name in dict.fromkeys(instrument.key.venue for instrument in self.instruments):
-            where, allowed, capture = _endpoint(self.endpoints, name), self.limits.get(name, VenueLimits()), self.captures.get(name)
+            where, allowed, capture = _endpoint(self.endpoints, name), self.limits.get(name, registry.venue(name).limits), self.captures.get(name)
             host = rest(where, self.clock, limits=allowed, capture=capture)
             self._rests.append(host)
             self.feeds[name] = registry.venue(name).feed(self.instruments, self.rows)

@@ -11,6 +11,7 @@ from typing import Protocol
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import RowBuffer
 from polaris.venues.capture import Line
+from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ class Venue:
     recognises   (raw frame) -> whether it can only be this venue's
     tag          (url of a recorded document) -> the tag `Feed.response` knows it by, "" where it answers no Fetch
     feed         (instruments, rows) -> a feed for those of them that are this venue's, writing into `rows`
+    public       where it is
+    limits       what it allows
     """
 
     name: str
@@ -132,3 +135,5 @@ class Venue:
     recognises: Callable[[bytes], bool]
     tag: Callable[[str], str]
     feed: Callable[[Instruments, RowBuffer], Feed]
+    public: VenueEndpoint
+    limits: VenueLimits = field(default_factory=VenueLimits)

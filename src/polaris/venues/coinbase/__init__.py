@@ -2,6 +2,7 @@
 
 from polaris.venues.coinbase.feed import CoinbaseFeed
 from polaris.venues.coinbase.symbols import discover, instruments, metadata, recognises
+from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
 VENUE = Venue(
@@ -13,4 +14,7 @@ VENUE = Venue(
     recognises=recognises,
     tag=lambda url: "",  # its snapshots come over the socket
     feed=CoinbaseFeed,
+    public=VenueEndpoint("coinbase", "wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com"),
+    # 10 requests and 8 messages a second; heartbeats come every second
+    limits=VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
 )
