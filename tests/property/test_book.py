@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -18,7 +19,7 @@ levels = st.tuples(sides, prices, lots)
 class BookAgainstDictionaries(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.book = Book(capacity=1)
+        self.book = Book(np.zeros((2, 1, 2), np.int64))
         self.model: tuple[dict[int, int], dict[int, int]] = ({}, {})
 
     def put(self, is_ask: bool, price: int, quantity: int) -> None:
@@ -66,7 +67,7 @@ def test_an_update_cut_anywhere_leads_to_the_same_book(many, cuts):
     rows = RowBuffer()
     for is_ask, price, quantity in many:
         rows.append(0, 0, 0, DEPTH, ASK if is_ask else 0, price, quantity)
-    whole, pieces = Book(), Book(capacity=1)
+    whole, pieces = Book(), Book(np.zeros((2, 1, 2), np.int64))
     whole.apply(rows.view(), 0)
     at = [0, *sorted(min(cut, len(many)) for cut in cuts), len(many)]
     for first, last in itertools.pairwise(at):

@@ -7,6 +7,7 @@ behind with 0 lots: levels that flicker find their place again, and a new one mo
 next empty place. The last place always holds a level. Quantities are absolute; removing an absent level is normal.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -124,11 +125,15 @@ def apply_depth(levels, counts, rows, start, instrument):  # type: ignore[no-unt
 
 
 class Book:
-    """One L2 book that grows as needed: the plain Python handle on the kernels above."""
+    """One L2 book that grows as needed: the plain Python handle on the kernels above.
 
-    def __init__(self, capacity: int = 1024) -> None:
-        self.levels: Levels = np.zeros((2, capacity, 2), np.int64)
-        self.counts = np.zeros(4, np.int64)
+    levels, counts  its memory, where someone else keeps it; `grow` then gives `levels` more places
+    """
+
+    def __init__(self, levels: Levels | None = None, counts: Levels | None = None, grow: Callable[[], None] | None = None) -> None:
+        self.levels: Levels = levels if levels is not None else np.zeros((2, 1024, 2), np.int64)
+        self.counts: Levels = counts if counts is not None else np.zeros(4, np.int64)
+        self._grow = grow or self._double
 
     def apply(self, rows: Rows, instrument: int) -> None:
         """Apply the DEPTH rows of `instrument`, in order."""
@@ -188,7 +193,7 @@ class Book:
         pairs: list[Any] = (best_first[:depth] if depth else best_first).tolist()
         return [(sign * key, lots) for key, lots in pairs]
 
-    def _grow(self) -> None:
+    def _double(self) -> None:
         larger = np.zeros((2, 2 * self.levels.shape[1], 2), np.int64)
         larger[:, : self.levels.shape[1]] = self.levels
         self.levels = larger

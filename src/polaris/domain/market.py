@@ -114,9 +114,8 @@ class RowBuffer:
     """
 
     def __init__(self, capacity: int = 4096) -> None:
-        self._rows: Rows = np.zeros(capacity, ROW)
-        self._bytes = self._rows.view(np.uint8).data
         self.size = 0
+        self._hold(np.zeros(capacity, ROW))
 
     def append(
         self,
@@ -165,6 +164,11 @@ class RowBuffer:
         self._rows[self.size : need] = rows
         self.size = need
 
+    def reserve(self, capacity: int) -> None:
+        """Have room for so many rows in all."""
+        if capacity > len(self._rows):
+            self._grow(capacity)
+
     def mark_last(self) -> None:
         """Set LAST on the newest row."""
         if self.size:
@@ -190,8 +194,12 @@ class RowBuffer:
     def _grow(self, need: int) -> None:
         larger = np.zeros(max(need, 2 * len(self._rows)), ROW)
         larger.view(np.uint8)[: len(self._bytes)] = self._bytes
-        self._rows = larger
-        self._bytes = self._rows.view(np.uint8).data
+        self._hold(larger)
+
+    def _hold(self, rows: Rows) -> None:
+        self._rows = rows
+        self._bytes = rows.view(np.uint8).data
+        self.words = rows.view(np.int64).reshape(-1, 8)  # the same memory, for kernels: instrument, kind and flags share word 3
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

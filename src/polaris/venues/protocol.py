@@ -8,8 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import RowBuffer
+from polaris.venues import books
 from polaris.venues.capture import Line
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 
@@ -44,15 +48,35 @@ Wish = Send | Fetch | Reconnect
 
 @dataclass
 class SymbolStats:
-    """What happened to one symbol since the feed was made. `state` is one of domain.market's book states."""
+    """What happened to one symbol since the feed was made.
 
-    state: int = 0
+    head  int64[OWN or more]: its words in `venues.books`, which compiled code counts in too
+    """
+
     gaps: int = 0
     resyncs: int = 0
-    checksums_ok: int = 0
     checksums_failed: int = 0
     crossed: int = 0
-    last_update_ns: int = 0
+    head: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(books.OWN, np.int64), repr=False)
+
+    @property
+    def state(self) -> int:
+        """One of domain.market's book states."""
+        return int(self.head[books.STATE])
+
+    @property
+    def checksums_ok(self) -> int:
+        """How often the venue's own word agreed with the book."""
+        return int(self.head[books.CHECKED])
+
+    @checksums_ok.setter
+    def checksums_ok(self, count: int) -> None:
+        self.head[books.CHECKED] = count
+
+    @property
+    def last_update_ns(self) -> int:
+        """When the book last heard something, our clock; 0 for never."""
+        return int(self.head[books.LAST_UPDATE])
 
 
 @dataclass
@@ -61,16 +85,30 @@ class FeedStats:
 
     gaps     breaks of the sequence: one a lost stretch, however many books it cost
     ignored  messages and entries we know and leave out, by kind: "kline", "trade history", "duplicate"
+    head     int64[FEED_OWN or more]: the feed's own words in `venues.books`
     """
 
     frames: int = 0
     bytes: int = 0
-    unknown_fields: int = 0
     bad_messages: int = 0
-    fallbacks: int = 0
     gaps: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
     symbols: dict[str, SymbolStats] = field(default_factory=dict)
+    head: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(books.FEED_OWN, np.int64), repr=False)
+
+    @property
+    def unknown_fields(self) -> int:
+        """Fields that nobody knows, in messages that were understood."""
+        return int(self.head[books.UNKNOWN])
+
+    @unknown_fields.setter
+    def unknown_fields(self, count: int) -> None:
+        self.head[books.UNKNOWN] = count
+
+    @property
+    def fallbacks(self) -> int:
+        """Frames that the typed decoder read because the compiled reader did not understand them."""
+        return int(self.head[books.FALLBACKS])
 
 
 class Feed(Protocol):

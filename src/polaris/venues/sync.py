@@ -44,6 +44,7 @@ from polaris.domain.market import (
     RowBuffer,
     Rows,
 )
+from polaris.venues.books import LAST_UPDATE, STATE, UPDATE_ID
 from polaris.venues.protocol import SymbolStats
 
 SECOND: Final = 1_000_000_000
@@ -70,18 +71,27 @@ class SyncLimits:
 class BookSync:
     """One symbol's book, its state, and when to ask for a snapshot."""
 
-    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits) -> None:
+    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, book: Book | None = None) -> None:
         self.instrument = instrument
-        self.book = Book()
-        self.state = DISCONNECTED
-        self.update_id = 0  # the venue's number of the newest update in the book
         self.stats = stats
+        self.head = stats.head  # `venues.books` says what its words are; compiled readers change them too
+        self.book = book if book is not None else Book()
         self._rows = rows
         self._limits = limits
         self._crossed_ns = 0  # since when; 0 while it is not
         self._asked_ns = 0
         self._asks = 0  # since the book was last LIVE
         self._due_ns = 0
+
+    @property
+    def state(self) -> int:
+        """DISCONNECTED, SYNCING, LIVE or STALE."""
+        return int(self.head[STATE])
+
+    @property
+    def update_id(self) -> int:
+        """The venue's number of the newest update in the book."""
+        return int(self.head[UPDATE_ID])
 
     def connected(self, ts: int, patience_ns: int = 0) -> None:
         """The socket is open: the book is SYNCING, and due for a snapshot in `patience_ns` if none came by itself."""
@@ -135,8 +145,8 @@ class BookSync:
         snapshot = rows.view(start)
         _mark_snapshot(snapshot)
         self.book.apply(snapshot, self.instrument.id)
-        self.update_id = update_id
-        self.stats.last_update_ns = ts
+        self.head[UPDATE_ID] = update_id
+        self.head[LAST_UPDATE] = ts
         if self.state == STALE:
             self.stats.resyncs += 1
 
@@ -146,8 +156,8 @@ class BookSync:
         if len(rows) > start:
             rows.mark_last()
             self.book.apply(rows.view(start), self.instrument.id)
-        self.update_id = update_id
-        self.stats.last_update_ns = ts
+        self.head[UPDATE_ID] = update_id
+        self.head[LAST_UPDATE] = ts
         if self.state == STALE:
             rows.size = start  # the snapshot holds them
             rows.extend(self._whole(ts))
@@ -186,7 +196,7 @@ class BookSync:
 
     def _enter(self, state: int, reason: int, ts: int) -> None:
         if state != self.state:
-            self.state = self.stats.state = state
+            self.head[STATE] = state
             self._rows.append(0, ts, self.instrument.id, STATUS, 0, state, reason)
 
     def _whole(self, ts: int) -> Rows:

@@ -50,7 +50,7 @@ def test_a_locked_book_counts_as_crossed():
 
 
 def test_a_book_grows_in_the_middle_of_an_update():
-    book = Book(capacity=2)
+    book = Book(np.zeros((2, 2, 2), np.int64))
     book.apply(rows(*((0, price, 1) for price in range(1, 51))), 0)
     assert len(book.bids()) == 50
     assert book.levels.shape[1] == 64

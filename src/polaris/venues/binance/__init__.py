@@ -8,7 +8,6 @@ from polaris.venues.binance.symbols import COINM, SPOT, USDM, Market, discover, 
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
-
 # a book of 5,000 levels weighs 250 of the 6,000 a minute; the venue pings every 20 seconds
 LIMITS: Final = VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=30.0)
 

@@ -9,18 +9,20 @@ checksum this venue does not have, and it is counted as one.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from polaris.domain.book import Book
 from polaris.domain.errors import UnreadableNumber
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_CHECKSUM, REASON_GAP, RowBuffer
-from polaris.venues.binance.decode import Decoder
+from polaris.venues.binance.decode import CHAINED, DIFFERS, FRESH, OWN_WORDS, STREAM_KINDS, TOPS, TRADES, Decoder, settle, take, weigh
 from polaris.venues.binance.errors import TooManyStreams
 from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Envelope, Trade, Wrapped
 from polaris.venues.binance.symbols import Market, snapshot_path
+from polaris.venues.books import TAKEN, Books
 from polaris.venues.protocol import FeedStats, Fetch, Reconnect, SymbolStats, Wish
 from polaris.venues.reading import UNREADABLE
 from polaris.venues.sync import BookSync, SyncLimits
@@ -38,27 +40,24 @@ _SNAPSHOT = msgspec.json.Decoder(DepthSnapshot)
 class _Symbol:
     """One symbol: its book, what waits for its snapshot, and the tops that wait for its book."""
 
-    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, chained: bool) -> None:
+    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, book: Book) -> None:
         self.wire = instrument.wire
-        self.book = BookSync(instrument, rows, stats, limits)
+        self.head = stats.head
+        self.book = BookSync(instrument, rows, stats, limits, book)
         self.decoder = Decoder(instrument, rows)
         self.buffer: deque[DepthUpdate] = deque()
         self.snapshot: DepthSnapshot | None = None  # waits for the first update
-        self.fresh = False  # no update has been applied to the snapshot yet
-        self.tops: deque[tuple[int, tuple[int, int, int, int]]] = deque()  # (update id, top), ahead of the book
-        self.trades: type[Trade] | type[AggregateTrade] | None = None  # the stream that came first; the other one repeats it
-        self.chained = chained
 
     def follows(self, update: DepthUpdate, last_id: int, fresh: bool) -> bool:
         """Whether an update is the next after `last_id`; right after a snapshot it may begin before it."""
-        if self.chained:
+        if self.head[CHAINED]:
             return update.previous_id == last_id or (fresh and update.first_id <= last_id <= update.last_id)
         return update.first_id <= last_id + 1 <= update.last_id if fresh else update.first_id == last_id + 1
 
     def forget(self) -> None:
         """Drop everything that waits."""
         self.buffer.clear()
-        self.tops.clear()
+        self.head[TOPS] = 0
         self.snapshot = None
 
 
@@ -74,13 +73,16 @@ class BinanceFeed:
         self.instruments = instruments
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
-        self.stats = FeedStats()
         self._market = market
+        ours = [instrument for instrument in instruments if instrument.key.venue == self.venue]
+        self._books = Books(ours, self.rows, take, _stream_names(ours), own=OWN_WORDS)
+        self._books.heads[:-1, CHAINED] = market.chained
+        self.stats = FeedStats(head=self._books.feed)
         self._symbols: dict[str, _Symbol] = {}
-        for instrument in instruments:
-            if instrument.key.venue == self.venue:
-                stats = self.stats.symbols[instrument.wire] = SymbolStats()
-                self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), market.chained)
+        for i, instrument in enumerate(ours):
+            stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
+            self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), self._books.book(i))
+        self._by_number = list(self._symbols.values())
         if len(self._symbols) * len(STREAMS) > MOST_STREAMS:
             raise TooManyStreams(len(self._symbols) * len(STREAMS), MOST_STREAMS)
         self._handlers: dict[str, tuple[type, Handler]] = {
@@ -121,7 +123,12 @@ class BinanceFeed:
         """One message."""
         self.stats.frames += 1
         self.stats.bytes += len(payload)
-        if payload.startswith(b'{"stream":"'):
+        said = self._books.take(payload, ts)
+        if said == TAKEN:
+            return
+        if said > TAKEN:
+            self._disagrees(self._by_number[said - 1], ts)
+        elif payload.startswith(b'{"stream":"'):
             name = payload[11 : payload.find(b'"', 11, 11 + MOST_NAME)]
             route = self._routes[name] if name in self._routes else self._route(name)
             if route is not None:
@@ -221,7 +228,7 @@ class BinanceFeed:
         if book.state >= LIVE:
             if update.last_id <= book.update_id:
                 self._ignore("old update")
-            elif symbol.follows(update, book.update_id, symbol.fresh):
+            elif symbol.follows(update, book.update_id, bool(symbol.head[FRESH])):
                 self._apply(symbol, update, ts)
             else:
                 self.stats.gaps += 1
@@ -267,8 +274,8 @@ class BinanceFeed:
             self._ignore("snapshot older than the stream")
             book.refused(ts)
             return
-        symbol.tops.clear()
-        symbol.fresh = True
+        symbol.head[TOPS] = 0
+        symbol.head[FRESH] = 1
         start = len(self.rows)
         try:
             symbol.decoder.snapshot(snapshot, ts)
@@ -287,17 +294,15 @@ class BinanceFeed:
         start = len(self.rows)
         symbol.decoder.update(update, ts)
         symbol.book.update(start, update.last_id, ts)
-        symbol.fresh = False
-        tops = symbol.tops
-        while tops and tops[0][0] <= update.last_id:
-            update_id, top = tops.popleft()
-            if update_id == update.last_id:
-                self._compare(symbol, top, ts)
+        symbol.head[FRESH] = 0
+        if settle(symbol.head, symbol.book.book.levels, update.last_id) == DIFFERS:
+            self._disagrees(symbol, ts)
 
     def _trade(self, symbol: _Symbol, trade: Trade | AggregateTrade, ts: int) -> None:
-        if symbol.trades is None:
-            symbol.trades = type(trade)
-        if type(trade) is not symbol.trades:
+        kind = STREAM_KINDS["trade" if isinstance(trade, Trade) else "aggTrade"]
+        if not symbol.head[TRADES]:
+            symbol.head[TRADES] = kind  # the stream that came first; the other one repeats it
+        if symbol.head[TRADES] != kind:
             self._ignore("trade of the other stream")
         elif trade.origin != "MARKET":
             self._ignore("trade outside the market")
@@ -305,23 +310,13 @@ class BinanceFeed:
             symbol.decoder.trade(trade, ts)
 
     def _book_ticker(self, symbol: _Symbol, ticker: BookTicker, ts: int) -> None:
-        top = symbol.decoder.quote(ticker, ts)
-        book = symbol.book
-        if book.state < LIVE or ticker.id < book.update_id:
-            return
-        if ticker.id == book.update_id:
-            self._compare(symbol, top, ts)
-        else:
-            symbol.tops.append((ticker.id, top))
+        if weigh(symbol.head, symbol.book.book.levels, ticker.id, *symbol.decoder.quote(ticker, ts)) == DIFFERS:
+            self._disagrees(symbol, ts)
 
-    def _compare(self, symbol: _Symbol, top: tuple[int, int, int, int], ts: int) -> None:
-        """The book and the venue's own top at the same update id must be the same."""
-        bid, ask = symbol.book.book.bids(1), symbol.book.book.asks(1)
-        if bid and ask and (*bid[0], *ask[0]) == top:
-            symbol.book.stats.checksums_ok += 1
-        else:
-            symbol.book.stats.checksums_failed += 1
-            self._lost(symbol, REASON_CHECKSUM, ts)
+    def _disagrees(self, symbol: _Symbol, ts: int) -> None:
+        """The book and the venue's own top at the same update id are not the same."""
+        symbol.book.stats.checksums_failed += 1
+        self._lost(symbol, REASON_CHECKSUM, ts)
 
     def _lost(self, symbol: _Symbol, reason: int, ts: int, update: DepthUpdate | None = None) -> None:
         """Begin anew with what came last, which is where the stream goes on."""
@@ -338,6 +333,17 @@ class BinanceFeed:
 
     def _ignore(self, kind: str) -> None:
         self.stats.ignored[kind] = self.stats.ignored.get(kind, 0) + 1
+
+
+def _stream_names(instruments: Sequence[Instrument]) -> dict[bytes, tuple[int, int]]:
+    """The names of all streams we know how to read: (number of the symbol, kind of stream)."""
+    speeds = {"depth": ("", "@0ms", "@100ms", "@250ms", "@500ms")}
+    return {
+        f"{instrument.wire.lower()}@{stream}{speed}".encode(): (i, kind)
+        for i, instrument in enumerate(instruments)
+        for stream, kind in STREAM_KINDS.items()
+        for speed in speeds.get(stream, ("",))
+    }
 
 
 class _Bare:
