@@ -49,7 +49,7 @@ NO_ROWS: Final = -4  # the row buffer is full
 NO_LEVELS: Final = -16  # and below: NO_LEVELS - i says that the book of symbol i is full
 
 TAKEN: Final = 0
-DISAGREES: Final = 1 << 40  # size + DISAGREES * (i + 1): done, but the venue's own word on symbol i is another
+ATTEND: Final = 1 << 40  # size + ATTEND * (i + 1): read, and the feed must see to symbol i: each venue says why
 
 Take = Callable[..., int]
 
@@ -91,14 +91,14 @@ class Books:
     def take(self, payload: bytes, ts: int) -> int:
         """Read one frame.
 
-        returns  TAKEN where everything is done; i + 1 where it is, but the venue's own word on symbol i disagrees with its book;
-                 OTHER, LEFT or JUDGE where nothing was done
+        returns  TAKEN where everything is done; i + 1 where the rows are written and the feed must see to symbol i; OTHER, LEFT
+                 or JUDGE where nothing was done
         """
         rows = self._rows
         while True:
             said = self._take(payload, ts, rows.size, self.heads, self._names, self.levels, rows.words)
             if said >= 0:
-                rows.size = said & (DISAGREES - 1)
+                rows.size = said & (ATTEND - 1)
                 return said >> 40
             if said > NO_ROWS:
                 if said == LEFT:

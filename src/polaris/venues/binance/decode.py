@@ -14,10 +14,10 @@ from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import ASK, DEPTH, LAST, LIVE, QUOTE, TRADE, RowBuffer
 from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Trade
 from polaris.venues.books import (
+    ATTEND,
     CAPACITY,
     CHECKED,
     COUNTS,
-    DISAGREES,
     ID,
     JUDGE,
     LAST_UPDATE,
@@ -89,7 +89,7 @@ _MAKER, _ORIGIN, _FIRST_TRADE, _LAST_TRADE = packed("m"), packed("X"), packed("f
 
 @kernel
 def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-untyped-def]
-    """Read one frame of a combined stream; see `venues.books`."""
+    """Read one frame of a combined stream; see `venues.books`. A symbol is to be seen to where its book and a top of the venue differ."""
     at = expect(payload, 0, _STREAM)
     if at == LOST:
         return OTHER
@@ -170,7 +170,7 @@ def _take_depth(payload, at, ts, size, heads, i, levels, rows):  # type: ignore[
     head[UPDATE_ID] = last
     head[LAST_UPDATE] = ts
     heads[-1, UNKNOWN] += unknown
-    return n + DISAGREES * (i + 1) * (settle(head, book, last) == DIFFERS)
+    return n + ATTEND * (i + 1) * (settle(head, book, last) == DIFFERS)
 
 
 @inlined
@@ -236,7 +236,7 @@ def _take_ticker(payload, at, ts, size, heads, i, levels, rows):  # type: ignore
     head = heads[i]
     book = levels[head[OFFSET] : head[OFFSET] + 4 * head[CAPACITY]].reshape(2, head[CAPACITY], 2)
     disagrees = weigh(head, book, last, bid, bid_lots, ask, ask_lots) == DIFFERS
-    return size + 1 + DISAGREES * (i + 1) * disagrees
+    return size + 1 + ATTEND * (i + 1) * disagrees
 
 
 @inlined

@@ -17,7 +17,8 @@ import msgspec
 from polaris.domain.errors import UnreadableNumber
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_GAP, RowBuffer
-from polaris.venues.coinbase.decode import Decoder
+from polaris.venues.books import TAKEN, Books
+from polaris.venues.coinbase.decode import BEHIND, EXPECTED, Decoder, take
 from polaris.venues.coinbase.messages import (
     AnyFrame,
     Candles,
@@ -49,18 +50,19 @@ class CoinbaseFeed:
         self.instruments = instruments
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
-        self.stats = FeedStats()
         self._quotes = quotes
-        self._expected = 0  # the next frame's sequence_num
-        self._behind = 0  # frames in a row that came before it
+        ours = [instrument for instrument in instruments if instrument.key.venue == self.venue]
+        self._reader = Books(ours, self.rows, take, {instrument.wire.encode(): (i, 0) for i, instrument in enumerate(ours)}, own=1)
+        self._head = self._reader.feed
+        self.stats = FeedStats(head=self._head)
         self._books: dict[str, BookSync] = {}
         self._decoders: dict[str, Decoder] = {}
         times = Times("time of coinbase")
-        for instrument in instruments:
-            if instrument.key.venue == self.venue:
-                stats = self.stats.symbols[instrument.wire] = SymbolStats()
-                self._books[instrument.wire] = BookSync(instrument, self.rows, stats, limits or SyncLimits())
-                self._decoders[instrument.wire] = Decoder(instrument, self.rows, times)
+        for i, instrument in enumerate(ours):
+            stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._reader.heads[i])
+            self._books[instrument.wire] = BookSync(instrument, self.rows, stats, limits or SyncLimits(), self._reader.book(i))
+            self._decoders[instrument.wire] = Decoder(instrument, self.rows, times)
+        self._by_number = list(self._books.values())
 
     def url(self) -> str:
         """The socket has one path."""
@@ -68,7 +70,7 @@ class CoinbaseFeed:
 
     def connected(self, ts: int) -> None:
         """Subscribe; the venue closes a socket that does not within five seconds."""
-        self._expected = self._behind = 0
+        self._head[EXPECTED] = self._head[BEHIND] = 0
         channels = ["heartbeats", "level2", "market_trades", *(["ticker"] if self._quotes else [])]
         for channel in channels:
             self._send("subscribe", self._books, channel)
@@ -98,6 +100,13 @@ class CoinbaseFeed:
         """One message."""
         self.stats.frames += 1
         self.stats.bytes += len(payload)
+        start = len(self.rows)
+        said = self._reader.take(payload, ts)
+        if said == TAKEN:
+            return
+        if said > TAKEN:
+            self._snapshot(self._by_number[said - 1], start, int(self._head[EXPECTED]) - 1, ts)
+            return
         try:
             frame = _FRAME.decode(payload)
         except UNREADABLE:
@@ -119,15 +128,15 @@ class CoinbaseFeed:
 
     def _in_sequence(self, sequence: int, ts: int) -> bool:
         """Count the frame; False where it came before. A jump makes every book SYNCING."""
-        expected = self._expected
+        expected = int(self._head[EXPECTED])
         if sequence < expected:
             self._ignore("duplicate")
-            self._behind += 1
-            if self._behind == MOST_BEHIND:
+            self._head[BEHIND] += 1
+            if self._head[BEHIND] == MOST_BEHIND:
                 self.wishes.append(Reconnect(f"the sequence went back: expected {expected}, found {sequence}"))
             return False
-        self._behind = 0
-        self._expected = sequence + 1
+        self._head[BEHIND] = 0
+        self._head[EXPECTED] = sequence + 1
         if sequence > expected:
             self.stats.gaps += 1
             for book in self._books.values():
@@ -154,10 +163,14 @@ class CoinbaseFeed:
                 self._bad([event.product_id], ts)
                 continue
             if is_snapshot:
-                book.replace(start, frame.sequence_num, ts)
-                book.live(ts)
+                self._snapshot(book, start, frame.sequence_num, ts)
             else:
                 book.update(start, frame.sequence_num, ts)
+
+    def _snapshot(self, book: BookSync, start: int, sequence: int, ts: int) -> None:
+        """The rows from `start` on are a whole book."""
+        book.replace(start, sequence, ts)
+        book.live(ts)
 
     def _market_trades(self, frame: MarketTrades, ts: int) -> None:
         for event in frame.events:
