@@ -12,6 +12,7 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.market import DEPTH, LAST, LIVE, STATUS, RowBuffer
 from polaris.venues import registry
 from polaris.venues.capture import Capture
+from polaris.venues.coinbase.decode import EXPECTED
 
 SECOND = 1_000_000_000
 RECORDED = {"coinbase": "coinbase_advanced_20260809.jsonl.gz", "binance": "binance_spot_20211012.jsonl.gz"}
@@ -72,9 +73,9 @@ def bring_to_life(feed, venue: str, frames: list[bytes]) -> None:
             level = {"event_time": "2026-08-09T21:05:48Z", "new_quantity": "1"}
             updates = [{**level, "side": "bid", "price_level": "1"}, {**level, "side": "offer", "price_level": "900000"}]
             event = {"type": "snapshot", "product_id": wire, "updates": updates}
-            feed.frame(msgspec.json.encode({"channel": "l2_data", "sequence_num": feed._expected, "events": [event]}), SECOND)
+            feed.frame(msgspec.json.encode({"channel": "l2_data", "sequence_num": int(feed._head[EXPECTED]), "events": [event]}), SECOND)
     if venue == "coinbase":
-        feed._expected = messages[0]["sequence_num"]
+        feed._head[EXPECTED] = messages[0]["sequence_num"]
 
 
 @pytest.mark.parametrize("venue", RECORDED)

@@ -31,7 +31,6 @@ COLON: Final = 58
 BACKSLASH: Final = 92
 OPEN_LIST: Final = 91
 CLOSE_LIST: Final = 93
-OPEN_OBJECT: Final = 123
 CLOSE_OBJECT: Final = 125
 
 HASH_START: Final = 0x2BF29CE484222325
@@ -53,6 +52,7 @@ def packed(name: str) -> int:
 
 TRUE = word("true")
 FALSE = word("false")
+NULL = word("null")
 
 
 @inlined
@@ -91,7 +91,7 @@ def key(payload, at):  # type: ignore[no-untyped-def]
         return 0, LOST
     begin = end
     while end < len(payload) and payload[end] != QUOTE_MARK:
-        if payload[end] == BACKSLASH:
+        if payload[end] == BACKSLASH or payload[end] < 32 or payload[end] > 126:
             return 0, LOST
         if end - begin < 7:
             name |= wide(payload[end]) << 8 * (end - begin)
@@ -103,13 +103,13 @@ def key(payload, at):  # type: ignore[no-untyped-def]
 
 @kernel
 def text_end(payload, at):  # type: ignore[no-untyped-def]
-    """The position behind a text in quotes. One with a backslash is not understood."""
+    """The position behind a text in quotes. Only plain ASCII without a backslash is understood."""
     if at < 0 or at >= len(payload) or payload[at] != QUOTE_MARK:
         return LOST
     for i in range(at + 1, len(payload)):
         if payload[i] == QUOTE_MARK:
             return i + 1
-        if payload[i] == BACKSLASH:
+        if payload[i] == BACKSLASH or payload[i] < 32 or payload[i] > 126:
             return LOST
     return LOST
 
@@ -128,7 +128,7 @@ def integer(payload, at):  # type: ignore[no-untyped-def]
             end += 1
             if end - at > MOST_DIGITS:
                 return 0, LOST
-    if end == at:
+    if end == at or (payload[at] == ZERO and end > at + 1):
         return 0, LOST
     return value, end
 
@@ -182,33 +182,24 @@ def boolean(payload, at):  # type: ignore[no-untyped-def]
 
 @kernel
 def skip(payload, at):  # type: ignore[no-untyped-def]
-    """The position behind any value: a text, a number, a word, a list or an object."""
-    if at < 0 or at >= len(payload):
-        return LOST
-    depth = 0
-    i = at
-    while i < len(payload):
-        sign = payload[i]
-        if sign == QUOTE_MARK:
-            i += 1
-            while i < len(payload) and payload[i] != QUOTE_MARK:
-                i += 2 if payload[i] == BACKSLASH else 1
-            if i >= len(payload):
-                return LOST
-            if depth == 0:
-                return i + 1
-        elif sign == OPEN_LIST or sign == OPEN_OBJECT:
-            depth += 1
-        elif sign == CLOSE_LIST or sign == CLOSE_OBJECT:
-            if depth == 0:
-                return i if i > at else LOST
-            depth -= 1
-            if depth == 0:
-                return i + 1
-        elif sign == COMMA and depth == 0:
-            return i if i > at else LOST
-        i += 1
-    return LOST
+    """The position behind a value that nobody needs: a text, a number, true, false or null. A list or an object is not understood."""
+    sign = byte(payload, at)
+    if sign == QUOTE_MARK:
+        return text_end(payload, at)
+    if sign == TRUE[0]:
+        return expect(payload, at, TRUE)
+    if sign == FALSE[0]:
+        return expect(payload, at, FALSE)
+    if sign == NULL[0]:
+        return expect(payload, at, NULL)
+    _, end = integer(payload, at + 1 if sign == MINUS else at)
+    if byte(payload, end) != POINT:
+        return end
+    begin = end + 1
+    end = begin
+    while end < len(payload) and payload[end] >= ZERO and payload[end] <= ZERO + 9:
+        end += 1
+    return end if end > begin else LOST
 
 
 @kernel

@@ -114,5 +114,5 @@ class Damaged(msgspec.Struct):
     """What can be saved of a frame that is no `AnyFrame`."""
 
     channel: str = ""
-    sequence_num: int = -1
+    sequence_num: Annotated[int, msgspec.Meta(ge=-1, lt=2**62)] = -1
     events: list[dict[str, Any]] = []
