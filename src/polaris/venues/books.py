@@ -48,6 +48,7 @@ JUDGE: Final = -3  # understood, and a matter of judgement: the typed decoder re
 NO_ROWS: Final = -4  # the row buffer is full
 NO_LEVELS: Final = -16  # and below: NO_LEVELS - i says that the book of symbol i is full
 
+SHORTEST: Final = 24  # bytes that most levels take at least, in any dialect
 TAKEN: Final = 0
 ATTEND: Final = 1 << 40  # size + ATTEND * (i + 1): read, and the feed must see to symbol i: each venue says why
 
@@ -105,7 +106,7 @@ class Books:
                     self.heads[-1, FALLBACKS] += 1
                 return said
             if said == NO_ROWS:
-                rows.reserve(2 * len(rows.words))
+                rows.reserve(max(2 * len(rows.words), rows.size + len(payload) // SHORTEST))
             else:
                 self._grow(NO_LEVELS - said)
 

@@ -82,6 +82,7 @@ class BinanceFeed:
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
             self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), self._books.book(i))
+            settle(stats.head, self._books.book(i).levels, 0)  # nothing to do yet: the compiled code is in memory before the first update
         self._by_number = list(self._symbols.values())
         if len(self._symbols) * len(STREAMS) > MOST_STREAMS:
             raise TooManyStreams(len(self._symbols) * len(STREAMS), MOST_STREAMS)
