@@ -57,6 +57,7 @@ bench: warm ## Measure (NAME=pipeline, NAME=tick-to-order, ...)
 bench-peers: $(INSTALLED) ## Install the peers, each in an environment of its own, and measure beside them
 	@$(BIN)/python benchmarks/peers/install.py
 	@$(POLARIS) bench pipeline
+	@$(POLARIS) bench feeds
 
 dev-setup: $(DEVELOPS) ## Install the development tools
 	@echo 'ready: $(BIN)/polaris, $(BIN)/python -m pytest'

@@ -12,6 +12,7 @@ ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".venv-peers"
 PEERS = {
     "hftbacktest": ("hftbacktest==2.4.4",),
     "nautilus": ("nautilus_trader==1.231.0",),
+    "cryptofeed": ("cryptofeed==2.4.1",),
     "vectorbt": ("vectorbt==1.2.0", "vectorbt-rust"),
 }
 
