@@ -46,7 +46,7 @@ from polaris.desk.ensemble import EnsembleSettings
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
-from polaris.domain.orders import SUBMIT, Records
+from polaris.domain.orders import BUY, MARKET, SUBMIT, Records
 from polaris.venues.binance.orders import place
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds, discover
@@ -241,7 +241,11 @@ async def desk_process(port: int, folder: Path, busy_poll: bool) -> None:
     warm.advance(rows)  # compiled code is loaded now, not on the first frame
     desk = LoggedDesk.open(folder / "log", eager(), found, now=time.time_ns())
     orders, _ = await ws_connect(WSListener, f"ws://{HOST}:{port}/orders")
-    feeds = LiveFeeds(where, found, settings=SessionSettings(), busy_poll=busy_poll)
+    def rehearse() -> None:
+        desk.rehearse()
+        place(found[0], BUY, MARKET, 0, 100_000, client="p0-0", id="p0-0", ts=time.time_ns(), key=None)
+
+    feeds = LiveFeeds(where, found, settings=SessionSettings(), busy_poll=busy_poll, rehearse=rehearse)
     frame_of = {"now": 0}
     taken: list[int] = []
 

@@ -380,3 +380,16 @@ def test_the_state_at_any_seq_and_why_of_any_order_can_be_asked(tmp_path):
         assert part["state_digest"] == memory.state_digest()
     with pytest.raises(BadConfig, match="the log has no order 99999"):
         replay_log(tmp_path, order=99_999)
+
+
+def test_a_desk_that_rehearses_writes_the_same_log_byte_for_byte(tmp_path):
+    written = []
+    for name, rehearses in (("plain", False), ("rehearsed", True)):
+        desk = opened(tmp_path / name)
+        for row in range(0, 300, 10):
+            desk.take(market_of(5)[row : row + 10])
+            if rehearses:
+                desk.rehearse()
+        desk.stop(desk.sequencer.ts, "end")
+        written.append([path.read_bytes() for path in sorted((tmp_path / name).iterdir()) if path.is_file()])
+    assert written[0] and written[0] == written[1]

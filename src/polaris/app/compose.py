@@ -232,6 +232,11 @@ class LoggedDesk:
         self._keep(records)
         return records
 
+    def rehearse(self) -> None:
+        """Go the way of a frame with no row in hand: nothing is written, nothing changes, and the next frame finds the way warm."""
+        self.desk.rehearse()
+        self.writer.rehearse()
+
     def tell(self, event: Control) -> Records:
         """A control event: written, then heard by the core."""
         rows = self.sequencer.tell(event)

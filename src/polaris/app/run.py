@@ -98,7 +98,7 @@ class Running:
     def __init__(self, settings: Settings, source: Market, desk: LoggedDesk, directory: Path, clock: Callable[[], int]) -> None:
         self.settings, self.source, self.desk, self.clock = settings, source, desk, clock
         session = SessionSettings(ends_on_normal_close=source.ends)
-        self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session, clock=clock, busy_poll=settings.market.busy_poll)
+        self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session, clock=clock, busy_poll=settings.market.busy_poll, rehearse=desk.rehearse)
         self.observer = Observer(settings, desk, self.feeds, directory, clock)
         self.store = StoreThread(settings.store_url, directory, desk.desk.instruments)
         desk.on_records += [self.observer.hear, self.store.hear]

@@ -23,11 +23,12 @@ from polaris.desk.state import ORDER, ORDER_SLOTS, account_of, carry_of, positio
 from polaris.domain.errors import BadConfig, BadData
 from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
-from polaris.domain.market import Rows
+from polaris.domain.market import ROW, Rows
 from polaris.domain.numbers import MAX_INT
 from polaris.domain.orders import HALTED_KILLED, OBSERVE, RECORD, RUNNING, STATE_NAMES, Records, copied, joined
 
 NOTHING: Floats = np.zeros(0)
+NO_ROWS: Rows = np.zeros(0, ROW)
 BATCH = 2048  # rows a pass: what a pass unfolds stays in the processor's cache
 BATCH_WITHOUT_DEPTH = 32768  # a touch is a fifth of the size, and long strides are read ahead of
 
@@ -79,6 +80,10 @@ class Desk:
             n = self._pass(rows[first : first + self._batch], n)
         return self._take(n)
 
+    def rehearse(self) -> None:
+        """A pass over no rows: nothing changes. Code and memory of the way are nearer to the processor afterwards."""
+        self._pass(NO_ROWS, 0)
+
     def _pass(self, rows: Rows, n: int) -> int:
         """One pass over at most `_batch` rows; records are written from n on, returns where they end."""
         tops, depth, at = self.market.update(rows)
@@ -93,14 +98,15 @@ class Desk:
             forecasts, confidences, volatilities = (columns[row] for row in self._rows_of)
             targets = NOTHING
         row, boundary = 0, 0
-        while row < len(rows):
+        while True:
             if n > len(self._records) - 2 * RESERVE:
                 self._records = joined([self._records, np.empty(len(self._records), RECORD)])
             row, boundary, n = decide(
                 rows, row, tops, depth, at, boundary, forecasts, confidences, volatilities, targets, self.rules, self.terms,
                 self.account_record, self.positions, self.orders, self.active, self.carry, self._records, n,
             )  # fmt: skip
-        return n
+            if row >= len(rows):
+                return n
 
     def _take(self, n: int) -> Records:
         if n < len(self._records) // 2:

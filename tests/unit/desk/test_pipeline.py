@@ -352,3 +352,18 @@ def test_a_row_of_no_kind_is_none():
     rows["kind"] = [0, 9, -1]
     desk.advance(rows)
     assert desk.market.counts[0].tolist()[2:] == [1, 1]
+
+
+def test_a_rehearsal_changes_nothing():
+    states = []
+    for rehearses in (False, True):
+        desk, market = wanting()
+        for price in (10_000, 10_010, 9_990):
+            market.quote(price, price + 2)
+            advance(desk, market)
+            market.timer()
+            for _ in range(3 * rehearses):
+                desk.rehearse()
+            advance(desk, market)
+        states.append((desk.state_digest(), desk.decisions_digest(), desk.boundaries))
+    assert states[0] == states[1]
