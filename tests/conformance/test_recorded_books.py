@@ -15,6 +15,7 @@ EXPECTED = {
     "binance_spot_btcusdt_20240808.gz": "binance",
     "binance_spot_ethusdt_20240808.gz": "binance",
     "binance_usdm_btcusdt_20240808.gz": "binance-usdm",
+    "kraken_v1_20210417.jsonl.gz": "kraken-v1",
 }
 
 
@@ -37,6 +38,12 @@ def test_a_recording_ends_with_the_books_of_the_reference_replay(ws, name, venue
         assert (book["bids"], book["asks"]) == (final["n_bids"], final["n_asks"])
     if venue == "coinbase":
         assert found["symbols"]["BTC-USD"]["asks"] == 27_238
+
+
+def test_every_checksum_of_kraken_is_our_books(ws):
+    (found,) = replay_captures([ws / "kraken_v1_20210417.jsonl.gz"])["files"]
+    assert found["checksums"] == {"ok": 4269, "failed": 0}
+    assert len(found["symbols"]) == 10 and found["events"]["trade"] == 10
 
 
 @pytest.mark.parametrize(

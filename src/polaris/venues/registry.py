@@ -20,6 +20,8 @@ OURS: Final = {
     "binance": "polaris.venues.binance:VENUE",
     "binance-usdm": "polaris.venues.binance:USDM_VENUE",
     "binance-coinm": "polaris.venues.binance:COINM_VENUE",
+    "kraken": "polaris.venues.kraken:VENUE",
+    "kraken-v1": "polaris.venues.kraken:V1_VENUE",
 }
 
 

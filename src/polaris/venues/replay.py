@@ -81,6 +81,7 @@ class Replay:
         self._lines = _in_time(chain(head, lines))
         self._next_tick = 0
         self._connected = False
+        self._conns: set[str] = set()
 
     @property
     def warnings(self) -> list[Truncation]:
@@ -111,8 +112,9 @@ class Replay:
             tag = self.venue.tag(line.url)
             if tag:
                 feed.response(tag, line.data, ts)
-        elif line.kind == "connect":
-            self._connect(ts)
+        elif line.kind == "connect" and (line.conn in self._conns or not self._connected):
+            self._connect(ts)  # a recorder may use several connections: only one that opens again cuts the stream
+            self._conns.add(line.conn)
         feed.wishes.clear()
 
     def _connect(self, ts: int) -> None:

@@ -320,6 +320,17 @@ def set_last(rows, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def reverse_rows(rows, start, end):  # type: ignore[no-untyped-def]
+    """Turn the order of some rows: a snapshot that came best level first leaves in the other direction."""
+    last = end - 1
+    while start < last:
+        for j in range(8):
+            rows[start, j], rows[last, j] = rows[last, j], rows[start, j]
+        start += 1
+        last -= 1
+
+
+@kernel
 def apply_rows(rows, start, end, levels, counts):  # type: ignore[no-untyped-def]
     """Apply DEPTH rows, all of one book, to its levels; returns 0, or FULL where a side has no room: apply all again then."""
     for at in range(start, end):

@@ -48,6 +48,7 @@ from polaris.venues.scan import (
     key,
     mark,
     nanos,
+    reverse_rows,
     same,
     set_last,
     skip,
@@ -126,7 +127,7 @@ def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-unty
     if sequence != feed[EXPECTED] or (not is_snapshot and head[STATE] != LIVE):
         return JUDGE
     if is_snapshot:
-        _reverse(rows, size, n)
+        reverse_rows(rows, size, n)
     else:
         book = levels[head[OFFSET] : head[OFFSET] + 4 * head[CAPACITY]].reshape(2, head[CAPACITY], 2)
         if apply_rows(rows, size, n, book, head[COUNTS : COUNTS + 4]) == FULL:
@@ -178,17 +179,6 @@ def _levels(payload, at, n, rows, ts, head, sequence):  # type: ignore[no-untype
         going = sign == COMMA
         at += going
     return at, n
-
-
-@kernel
-def _reverse(rows, start, end):  # type: ignore[no-untyped-def]
-    """Turn the order of some rows."""
-    last = end - 1
-    while start < last:
-        for j in range(8):
-            rows[start, j], rows[last, j] = rows[last, j], rows[start, j]
-        start += 1
-        last -= 1
 
 
 class Decoder:
