@@ -1,0 +1,72 @@
+"""A venue's documents as typed structs: one table says what each kind of them is.
+
+A document that is not what its kind says fails with the place where it differs. A field that nobody knows is no
+failure: venues add fields at any time. It is counted, so that a change of theirs can be seen.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from polaris.domain.errors import BadMessage
+from polaris.venues.reading import UNREADABLE
+
+
+class Documents:
+    """The kinds of documents of one venue.
+
+    venue           named in errors
+    kinds           kind -> the type of its documents, anything msgspec decodes
+    unknown_fields  how many were met so far
+    """
+
+    def __init__(self, venue: str, kinds: Mapping[str, Any]) -> None:
+        self.venue = venue
+        self.unknown_fields = 0
+        self._decoders = {kind: msgspec.json.Decoder(shape) for kind, shape in kinds.items()}
+        self._shapes = {kind: inspect.type_info(shape) for kind, shape in kinds.items()}
+
+    @property
+    def kinds(self) -> list[str]:
+        """Every kind there is."""
+        return list(self._shapes)
+
+    def decode(self, kind: str, body: bytes) -> Any:
+        """Read one document. Raises BadMessage naming the field that differs and what was expected there."""
+        try:
+            read = self._decoders[kind].decode(body)
+        except UNREADABLE as cause:
+            raise BadMessage(self.venue, f"not a {kind} document: {cause}", body) from cause
+        self.unknown_fields += unknown_fields(msgspec.json.decode(body), self._shapes[kind])
+        return read
+
+
+def unknown_fields(value: Any, shape: inspect.Type) -> int:
+    """How many fields of a decoded JSON value its type does not know, at any depth.
+
+    shape  what `msgspec.inspect.type_info` says of the type that the value was decoded to
+    """
+    match shape:
+        case inspect.StructType(fields=fields) if isinstance(value, dict):
+            known = {field.encode_name: field.type for field in fields}
+            tag = shape.tag_field
+            return sum(unknown_fields(each, known[name]) if name in known else name != tag for name, each in value.items())
+        case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item) if isinstance(value, list):
+            return sum(unknown_fields(each, item) for each in value)
+        case inspect.TupleType(item_types=items) if isinstance(value, list):
+            return sum(unknown_fields(each, item) for each, item in zip(value, items, strict=False))
+        case inspect.DictType(value_type=item) if isinstance(value, dict):
+            return sum(unknown_fields(each, item) for each in value.values())
+        case inspect.UnionType(types=types):
+            return min((unknown_fields(value, each) for each in types if _fits(value, each)), default=0)
+        case _:
+            return 0
+
+
+def _fits(value: Any, shape: inspect.Type) -> bool:
+    """Whether a value may have been decoded to this member of a union."""
+    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
+        return shape.tag_field is None or value.get(shape.tag_field) == shape.tag
+    return isinstance(value, list) == isinstance(shape, inspect.ListType | inspect.TupleType | inspect.VarTupleType)
