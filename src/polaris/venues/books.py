@@ -34,6 +34,7 @@ CHECKED: Final = 6  # comparisons with the venue's own word that agreed
 COUNTS: Final = 7  # int64[4] of domain.book
 OFFSET: Final = 11  # where its levels begin
 CAPACITY: Final = 12  # places a side
+FRESH: Final = 13  # 1 while no update has been applied to the snapshot
 OWN: Final = 16
 
 # the words of the last row of `heads`, which is the feed's own

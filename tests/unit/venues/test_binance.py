@@ -93,7 +93,7 @@ def test_spot_takes_a_snapshot_that_touches_what_was_buffered(last, live):
     feed.response("depth:BTCUSDT", snapshot(last), TS)
     assert (state(feed) == LIVE) is live
     if live:
-        assert feed._symbols["BTCUSDT"].book.update_id == max(14, last)
+        assert feed._symbols["BTCUSDT"].sync.update_id == max(14, last)
         assert feed.stats.ignored.get("snapshot older than the stream") is None
 
 
@@ -115,7 +115,7 @@ def test_futures_take_a_snapshot_that_their_chain_touches(last, live):
     feed.frame(depth(14, 16, 12), TS)
     feed.response("depth:BTCUSDT", snapshot(last), TS)
     assert (state(feed) == LIVE) is live
-    assert feed._symbols["BTCUSDT"].book.update_id == (max(16, last) if live else 0)
+    assert feed._symbols["BTCUSDT"].sync.update_id == (max(16, last) if live else 0)
 
 
 @pytest.mark.parametrize(("update", "live"), [((15, 16), True), ((16, 17), False), ((14, 16), False), ((12, 14), True)])

@@ -18,6 +18,7 @@ from polaris.venues.books import (
     CAPACITY,
     CHECKED,
     COUNTS,
+    FRESH,
     ID,
     JUDGE,
     LAST_UPDATE,
@@ -70,13 +71,12 @@ STREAM_KINDS: Final = {"depth": DEPTH_STREAM, "trade": TRADE_STREAM, "aggTrade":
 
 # our words of a symbol's head
 CHAINED: Final = OWN  # 1 where an update names its predecessor (futures)
-FRESH: Final = OWN + 1  # 1 while no update has been applied to the snapshot
-TRADES: Final = OWN + 2  # the kind of stream its trades come from; the other one repeats them
-TOPS: Final = OWN + 3  # tops that wait
-FIRST_TOP: Final = OWN + 4  # which place the oldest has
-RING: Final = OWN + 5  # the places: update id, bid, its lots, ask, its lots
+TRADES: Final = OWN + 1  # the kind of stream its trades come from; the other one repeats them
+TOPS: Final = OWN + 2  # tops that wait
+FIRST_TOP: Final = OWN + 3  # which place the oldest has
+RING: Final = OWN + 4  # the places: update id, bid, its lots, ask, its lots
 PLACES: Final = 256
-OWN_WORDS: Final = 5 + 5 * PLACES
+OWN_WORDS: Final = 4 + 5 * PLACES
 
 _STREAM = word('{"stream":"')
 _DATA = word('","data":{')

@@ -8,7 +8,6 @@ bookTicker carries the update id it is the top of: where the book reaches the sa
 checksum this venue does not have, and it is counted as one.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -17,12 +16,13 @@ import msgspec
 from polaris.domain.book import Book
 from polaris.domain.errors import UnreadableNumber
 from polaris.domain.instrument import Instrument, Instruments
-from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_CHECKSUM, REASON_GAP, RowBuffer
-from polaris.venues.binance.decode import CHAINED, DIFFERS, FRESH, OWN_WORDS, STREAM_KINDS, TOPS, TRADES, Decoder, settle, take, weigh
+from polaris.domain.market import REASON_BAD_MESSAGE, REASON_CHECKSUM, RowBuffer
+from polaris.venues.binance.decode import CHAINED, DIFFERS, OWN_WORDS, STREAM_KINDS, TOPS, TRADES, Decoder, settle, take, weigh
 from polaris.venues.binance.errors import TooManyStreams
 from polaris.venues.binance.messages import AggregateTrade, BookTicker, DepthSnapshot, DepthUpdate, Envelope, Trade, Wrapped
 from polaris.venues.binance.symbols import Market, snapshot_path
 from polaris.venues.books import TAKEN, Books
+from polaris.venues.join import Join
 from polaris.venues.protocol import FeedStats, Fetch, Reconnect, SymbolStats, Wish
 from polaris.venues.reading import UNREADABLE
 from polaris.venues.sync import BookSync, SyncLimits
@@ -31,22 +31,22 @@ STREAMS: Final = ("depth@100ms", "bookTicker", "trade")
 MOST_STREAMS: Final = 1024  # on one connection
 PATIENCE_NS: Final = 1_000_000_000  # a stream this long silent won't tell where it begins: ask for the snapshot anyway
 MOST_NAME: Final = 80  # bytes of a stream's name
-MOST_BUFFERED: Final = 10_000  # updates; a snapshot that takes longer is asked for again
 
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 _SNAPSHOT = msgspec.json.Decoder(DepthSnapshot)
 
 
 class _Symbol:
-    """One symbol: its book, what waits for its snapshot, and the tops that wait for its book."""
+    """One symbol: its book, joined from stream and snapshots, and the tops that wait for its book."""
 
-    def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, book: Book) -> None:
-        self.wire = instrument.wire
+    def __init__(self, feed: "BinanceFeed", instrument: Instrument, stats: SymbolStats, limits: SyncLimits, book: Book) -> None:
         self.head = stats.head
-        self.book = BookSync(instrument, rows, stats, limits, book)
-        self.decoder = Decoder(instrument, rows)
-        self.buffer: deque[DepthUpdate] = deque()
-        self.snapshot: DepthSnapshot | None = None  # waits for the first update
+        self.decoder = Decoder(instrument, feed.rows)
+        self.sync = BookSync(instrument, feed.rows, stats, limits, book)
+        fetch = Fetch(snapshot_path(feed.market, instrument.wire), f"depth:{instrument.wire}")
+        self.book: Join[DepthUpdate, DepthSnapshot] = Join(
+            self.sync, feed.rows, feed.wishes, feed.stats, self.follows, lambda update, _, ts: self.decoder.update(update, ts), self.whole, fetch, self.compare
+        )
 
     def follows(self, update: DepthUpdate, last_id: int, fresh: bool) -> bool:
         """Whether an update is the next after `last_id`; right after a snapshot it may begin before it."""
@@ -54,11 +54,20 @@ class _Symbol:
             return update.previous_id == last_id or (fresh and update.first_id <= last_id <= update.last_id)
         return update.first_id <= last_id + 1 <= update.last_id if fresh else update.first_id == last_id + 1
 
-    def forget(self) -> None:
-        """Drop everything that waits."""
-        self.buffer.clear()
+    def whole(self, snapshot: DepthSnapshot, ts: int) -> None:
+        """A snapshot's rows; tops of the book before it say nothing of this one."""
         self.head[TOPS] = 0
-        self.snapshot = None
+        self.decoder.snapshot(snapshot, ts)
+
+    def compare(self, ts: int) -> None:
+        """Compare the book with the venue's top at this very update."""
+        if settle(self.head, self.sync.book.levels, self.sync.update_id) == DIFFERS:
+            self.disagrees(ts)
+
+    def disagrees(self, ts: int) -> None:
+        """The book and the venue's own top at the same update id are not the same."""
+        self.sync.stats.checksums_failed += 1
+        self.book.lost(REASON_CHECKSUM, ts)
 
 
 Handler = Callable[[_Symbol, Any, int], None]
@@ -73,7 +82,7 @@ class BinanceFeed:
         self.instruments = instruments
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
-        self._market = market
+        self.market = market
         ours = [instrument for instrument in instruments if instrument.key.venue == self.venue]
         self._books = Books(ours, self.rows, take, _stream_names(ours), own=OWN_WORDS)
         self._books.heads[:-1, CHAINED] = market.chained
@@ -81,7 +90,7 @@ class BinanceFeed:
         self._symbols: dict[str, _Symbol] = {}
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
-            self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), self._books.book(i))
+            self._symbols[instrument.wire] = _Symbol(self, instrument, stats, limits or SyncLimits(), self._books.book(i))
             settle(stats.head, self._books.book(i).levels, 0)  # nothing to do yet: the compiled code is in memory before the first update
         self._by_number = list(self._symbols.values())
         if len(self._symbols) * len(STREAMS) > MOST_STREAMS:
@@ -101,24 +110,21 @@ class BinanceFeed:
     def connected(self, ts: int) -> None:
         """The streams are part of the address: there is nothing to send."""
         for symbol in self._symbols.values():
-            symbol.forget()
             symbol.book.connected(ts, PATIENCE_NS)
 
     def disconnected(self, ts: int) -> None:
         """Nothing is known any more."""
         for symbol in self._symbols.values():
-            symbol.forget()
             symbol.book.disconnected(ts)
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, and ask for what is due."""
         for symbol in self._symbols.values():
             symbol.book.tick(ts)
-            self._ask(symbol, ts)
 
     def book_text(self, wire: str, depth: int) -> tuple[list[list[str]], list[list[str]], int, int]:
         """(top bids, top asks, number of bids, number of asks) as the venue's decimal text."""
-        return self._symbols[wire].book.text(depth)
+        return self._symbols[wire].sync.text(depth)
 
     def frame(self, payload: bytes, ts: int) -> None:
         """One message."""
@@ -128,7 +134,7 @@ class BinanceFeed:
         if said == TAKEN:
             return
         if said > TAKEN:
-            self._disagrees(self._by_number[said - 1], ts)
+            self._by_number[said - 1].disagrees(ts)
         elif payload.startswith(b'{"stream":"'):
             name = payload[11 : payload.find(b'"', 11, 11 + MOST_NAME)]
             route = self._routes[name] if name in self._routes else self._route(name)
@@ -150,10 +156,7 @@ class BinanceFeed:
         except UNREADABLE:
             self.stats.bad_messages += 1
             snapshot = None
-        if snapshot is None:
-            symbol.book.refused(ts)
-        else:
-            self._snapshot(symbol, snapshot, ts)
+        symbol.book.snapshot(snapshot, ts)
 
     def _route(self, name: bytes) -> Route | None:
         """Where the messages of a stream go; None for a stream or a symbol we leave out."""
@@ -177,7 +180,7 @@ class BinanceFeed:
             self.rows.size = start
             self.stats.bad_messages += 1
             if handle == self._depth:  # a bad trade or top harms no book
-                self._lost(symbol, REASON_BAD_MESSAGE, ts)
+                symbol.book.lost(REASON_BAD_MESSAGE, ts)
 
     def _unwrapped(self, payload: bytes, ts: int) -> None:
         """A raw stream's message, an answer, a recorded snapshot, or anything at all."""
@@ -222,82 +225,10 @@ class BinanceFeed:
         if symbol is None:
             self._ignore("snapshot of an unknown symbol")
         else:
-            self._snapshot(symbol, snapshot, ts)
+            symbol.book.snapshot(snapshot, ts)
 
     def _depth(self, symbol: _Symbol, update: DepthUpdate, ts: int) -> None:
-        book = symbol.book
-        if book.state >= LIVE:
-            if update.last_id <= book.update_id:
-                self._ignore("old update")
-            elif symbol.follows(update, book.update_id, bool(symbol.head[FRESH])):
-                self._apply(symbol, update, ts)
-            else:
-                self.stats.gaps += 1
-                self._lost(symbol, REASON_GAP, ts, update)
-            return
-        buffer = symbol.buffer
-        if buffer and update.last_id <= buffer[-1].last_id:
-            self._ignore("old update")
-            return
-        if len(buffer) == MOST_BUFFERED:
-            buffer.clear()
-        elif buffer and not symbol.follows(update, buffer[-1].last_id, False):
-            self.stats.gaps += 1
-            book.stats.gaps += 1
-            buffer.clear()
-        buffer.append(update)
-        if symbol.snapshot is not None:
-            self._synchronise(symbol, ts)
-        elif len(buffer) == 1:
-            book.hasten(ts)
-            self._ask(symbol, ts)
-
-    def _snapshot(self, symbol: _Symbol, snapshot: DepthSnapshot, ts: int) -> None:
-        """A snapshot may replace a STALE book, never a LIVE one, which knows better."""
-        book = symbol.book
-        if book.state == LIVE:
-            self._ignore("snapshot of a live book")
-        elif book.state >= LIVE and snapshot.last_id < book.update_id:
-            book.refused(ts)
-        else:
-            symbol.snapshot = snapshot
-            self._synchronise(symbol, ts)
-
-    def _synchronise(self, symbol: _Symbol, ts: int) -> None:
-        """Fit the waiting snapshot and the buffered updates together."""
-        snapshot, buffer, book = symbol.snapshot, symbol.buffer, symbol.book
-        if snapshot is None or not (buffer or book.state >= LIVE):
-            return  # nothing says yet where the stream begins: wait
-        while buffer and buffer[0].last_id <= snapshot.last_id:
-            buffer.popleft()
-        symbol.snapshot = None
-        if buffer and not symbol.follows(buffer[0], snapshot.last_id, True):
-            self._ignore("snapshot older than the stream")
-            book.refused(ts)
-            return
-        symbol.head[TOPS] = 0
-        symbol.head[FRESH] = 1
-        start = len(self.rows)
-        try:
-            symbol.decoder.snapshot(snapshot, ts)
-            book.replace(start, snapshot.last_id, ts)
-            for update in buffer:
-                self._apply(symbol, update, ts)
-        except UnreadableNumber:
-            self.rows.size = start
-            self.stats.bad_messages += 1
-            self._lost(symbol, REASON_BAD_MESSAGE, ts)
-            return
-        buffer.clear()
-        book.live(ts)
-
-    def _apply(self, symbol: _Symbol, update: DepthUpdate, ts: int) -> None:
-        start = len(self.rows)
-        symbol.decoder.update(update, ts)
-        symbol.book.update(start, update.last_id, ts)
-        symbol.head[FRESH] = 0
-        if settle(symbol.head, symbol.book.book.levels, update.last_id) == DIFFERS:
-            self._disagrees(symbol, ts)
+        symbol.book.heard(update, ts)
 
     def _trade(self, symbol: _Symbol, trade: Trade | AggregateTrade, ts: int) -> None:
         kind = STREAM_KINDS["trade" if isinstance(trade, Trade) else "aggTrade"]
@@ -311,26 +242,8 @@ class BinanceFeed:
             symbol.decoder.trade(trade, ts)
 
     def _book_ticker(self, symbol: _Symbol, ticker: BookTicker, ts: int) -> None:
-        if weigh(symbol.head, symbol.book.book.levels, ticker.id, *symbol.decoder.quote(ticker, ts)) == DIFFERS:
-            self._disagrees(symbol, ts)
-
-    def _disagrees(self, symbol: _Symbol, ts: int) -> None:
-        """The book and the venue's own top at the same update id are not the same."""
-        symbol.book.stats.checksums_failed += 1
-        self._lost(symbol, REASON_CHECKSUM, ts)
-
-    def _lost(self, symbol: _Symbol, reason: int, ts: int, update: DepthUpdate | None = None) -> None:
-        """Begin anew with what came last, which is where the stream goes on."""
-        symbol.forget()
-        if update is not None:
-            symbol.buffer.append(update)
-        symbol.book.lost(ts, reason)
-        self._ask(symbol, ts)
-
-    def _ask(self, symbol: _Symbol, ts: int) -> None:
-        if symbol.book.due(ts):
-            symbol.book.asked(ts)
-            self.wishes.append(Fetch(snapshot_path(self._market, symbol.wire), f"depth:{symbol.wire}"))
+        if weigh(symbol.head, symbol.sync.book.levels, ticker.id, *symbol.decoder.quote(ticker, ts)) == DIFFERS:
+            symbol.disagrees(ts)
 
     def _ignore(self, kind: str) -> None:
         self.stats.ignored[kind] = self.stats.ignored.get(kind, 0) + 1
