@@ -19,6 +19,7 @@ from polaris.domain.book import Book
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import BOOK_STATE_NAMES, LIVE, REASON_NAMES, STATUS, RowBuffer
 from polaris.venues import registry
+from polaris.venues.books import UPDATE_ID
 from polaris.venues.capture import Capture, Line
 from polaris.venues.protocol import Feed, Fetch, Reconnect, Send
 
@@ -147,7 +148,7 @@ class Stage:
         """The venue's whole book, as the venue would send it now."""
         bids, asks, _, _ = self.truth.book_text(wire, 0)
         if self.venue != "coinbase":
-            return msgspec.json.encode({"lastUpdateId": self.truth._symbols[wire].book.update_id, "bids": bids, "asks": asks})
+            return msgspec.json.encode({"lastUpdateId": int(self.truth.stats.symbols[wire].head[UPDATE_ID]), "bids": bids, "asks": asks})
         time = "2026-08-09T21:05:48.17Z"
         levels = [
             {"side": side, "event_time": time, "price_level": price, "new_quantity": quantity}
