@@ -1,7 +1,7 @@
 """Instruments: one tradable thing on one venue, as that venue defines it."""
 
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 import msgspec
 
@@ -9,6 +9,8 @@ from polaris.domain.errors import SymbolCollision, UnknownSymbol
 from polaris.domain.numbers import Lots, Ticks, scaled, text
 
 InstrumentId = NewType("InstrumentId", int)  # dense, from 0, given by the composition; the index of every state array
+TRIMMED: Final = -1  # a venue's text: trailing zeros go
+ONE_KEPT: Final = -2  # trailing zeros go but for the first decimal: "500.0"
 
 
 class Product(StrEnum):
@@ -42,7 +44,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     quantity_increment the venue takes multiples of this many lots
     min_quantity       lots; smaller orders are refused
     min_notional       units of money (1e-8 of the quote currency); 0 where the venue has none
-    text_decimals      how the venue pads its price and quantity text; -1 trims trailing zeros
+    text_decimals      how the venue pads its price and quantity text: to so many decimals, TRIMMED or ONE_KEPT
     """
 
     id: InstrumentId
@@ -54,7 +56,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     quantity_increment: int = 1
     min_quantity: int = 1
     min_notional: int = 0
-    text_decimals: tuple[int, int] = (-1, -1)
+    text_decimals: tuple[int, int] = (TRIMMED, TRIMMED)
 
     @property
     def symbol(self) -> str:
@@ -80,7 +82,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 def _venue_text(value: int, decimals: int, padded: int) -> str:
     if padded < 0:
-        return text(value, decimals, trim=True)
+        trimmed = text(value, decimals, trim=True)
+        return trimmed if padded == TRIMMED or "." in trimmed else trimmed + ".0"
     if padded >= decimals:
         return text(value * 10 ** (padded - decimals), padded)
     return text(value, decimals)

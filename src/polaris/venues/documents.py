@@ -37,9 +37,9 @@ class Documents:
         """Read one document. Raises BadMessage naming the field that differs and what was expected there."""
         try:
             read = self._decoders[kind].decode(body)
+            self.unknown_fields += unknown_fields(msgspec.json.decode(body), self._shapes[kind])
         except UNREADABLE as cause:
             raise BadMessage(self.venue, f"not a {kind} document: {cause}", body) from cause
-        self.unknown_fields += unknown_fields(msgspec.json.decode(body), self._shapes[kind])
         return read
 
 
