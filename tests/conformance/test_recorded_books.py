@@ -16,6 +16,7 @@ EXPECTED = {
     "binance_spot_ethusdt_20240808.gz": "binance",
     "binance_usdm_btcusdt_20240808.gz": "binance-usdm",
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
+    "gemini_v2_20260809.jsonl.gz": "gemini",
 }
 
 

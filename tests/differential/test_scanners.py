@@ -29,6 +29,7 @@ RECORDINGS = {
     "binance_cm_btcusd_perp_20240808.gz": "binance-coinm",
     "coinbase_advanced_20260809.jsonl.gz": "coinbase",
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
+    "gemini_v2_20260809.jsonl.gz": "gemini",
 }
 CUTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 4), st.binary(max_size=6) | st.sampled_from([b"0", b"9", b",", b'"', b"}", b".", b"-", b" "])), max_size=3)
 HEARD: dict[str, tuple[str, Instruments, list[Line]]] = {}
@@ -65,7 +66,8 @@ def told(feed: Any) -> Any:
 def lines_of(folder: Path, name: str) -> tuple[str, Instruments, list[Line]]:
     if name not in HEARD:
         replay = Replay(folder / "ws" / name, RECORDINGS[name])
-        HEARD[name] = replay.venue.name, replay.instruments, list(islice(Capture(folder / "ws" / name), 3000))
+        lines = islice(Capture(folder / "ws" / name), 3000)
+        HEARD[name] = replay.venue.name, replay.instruments, [line for line in lines if line.kind == "recv" or replay.venue.tag(line.url)]
     return HEARD[name]
 
 

@@ -22,6 +22,7 @@ OURS: Final = {
     "binance-coinm": "polaris.venues.binance:COINM_VENUE",
     "kraken": "polaris.venues.kraken:VENUE",
     "kraken-v1": "polaris.venues.kraken:V1_VENUE",
+    "gemini": "polaris.venues.gemini:VENUE",
 }
 
 
