@@ -39,7 +39,7 @@ class Documents:
             read = self._decoders[kind].decode(body)
             self.unknown_fields += unknown_fields(msgspec.json.decode(body), self._shapes[kind])
         except UNREADABLE as cause:
-            raise BadMessage(self.venue, f"not a {kind} document: {cause}", body) from cause
+            raise BadMessage(self.venue, f"no {kind} document: {cause}", body) from cause
         return read
 
 

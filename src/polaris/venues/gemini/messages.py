@@ -58,7 +58,7 @@ class SymbolDetails(msgspec.Struct):
     quote_currency: str
     tick_size: Decimal
     quote_increment: Decimal
-    min_order_size: str
+    min_order_size: Decimal
     product_type: Literal["spot", "swap"] = "spot"
     status: str = ""
     contract_type: str = ""

@@ -7,6 +7,7 @@ quantity, `quote_increment` that of the price. The venue trims trailing zeros in
 
 import re
 from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -94,7 +95,7 @@ def _declared(details: SymbolDetails, place: int) -> Instrument:
         quantity_decimals=quantity,
         price_increment=scaled(price_step, price, "quote_increment"),
         quantity_increment=scaled(quantity_step, quantity, "tick_size"),
-        min_quantity=max(1, scaled(details.min_order_size, quantity, "min_order_size")),
+        min_quantity=max(1, ceil(details.min_order_size.scaleb(quantity))),  # some are finer than a lot: 0.00499999 at six decimals
         text_decimals=(ONE_KEPT, ONE_KEPT),
     )
 
