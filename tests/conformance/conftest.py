@@ -36,8 +36,10 @@ class Stage:
     lines: list[Line]
     instruments: Instruments
     answers: bool = True
+    options: dict[str, Any] = field(default_factory=dict)  # of the damaged feed
     said: list[Any] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
     reconnects: list[str] = field(default_factory=list)
     prepared: list[bytes] = field(default_factory=list)  # answers that are given before the true ones
     shift: int = 0  # what the recorded frame numbers are off by, since the venue sent more frames or began anew
@@ -46,7 +48,7 @@ class Stage:
     def __post_init__(self) -> None:
         make = registry.venue(self.venue).feed
         self.truth: Any = make(self.instruments, RowBuffer())
-        self.feed: Feed = make(self.instruments, RowBuffer())
+        self.feed: Feed = make(self.instruments, RowBuffer(), **self.options)
         self.now = self.lines[0].ts
         self.tick = self.now + TICK
         self.truth.connected(self.now)
@@ -122,8 +124,13 @@ class Stage:
         self.feed.wishes.clear()
         for wish in wishes:
             match wish:
+                case Fetch(tag=tag) if tag.startswith("book:"):
+                    self.compares(tag)
                 case Fetch(tag=tag):
                     self.answer(tag.removeprefix("depth:"))
+                case Send(text=text) if '"subscribe"' in text and '"name":"l2"' in text:
+                    for wire in msgspec.json.decode(text)["subscriptions"][0]["symbols"]:
+                        self.answer(wire)
                 case Send(text=text) if '"subscribe"' in text and '"level2"' in text:
                     for wire in msgspec.json.decode(text)["product_ids"]:
                         self.answer(wire)
@@ -140,13 +147,25 @@ class Stage:
         snapshot = self.prepared.pop(0) if self.prepared else self.snapshot(wire)
         if self.venue == "coinbase":
             self.shift += 1
+        if self.venue in ("coinbase", "gemini"):
             self.feed.frame(snapshot, self.now)
         else:
             self.feed.response(f"depth:{wire}", snapshot, self.now)
 
+    def compares(self, tag: str) -> None:
+        """The venue gives the top of one book over REST, for a feed that compares."""
+        self.compared.append(tag)
+        bids, asks, _, _ = self.truth.book_text(tag.removeprefix("book:"), 20)
+        sides = {"bids": bids, "asks": asks}
+        document = {name: [{"price": price, "amount": quantity} for price, quantity in side] for name, side in sides.items()}
+        self.feed.response(tag, msgspec.json.encode(document), self.now)
+
     def snapshot(self, wire: str) -> bytes:
         """The venue's whole book, as the venue would send it now."""
         bids, asks, _, _ = self.truth.book_text(wire, 0)
+        if self.venue == "gemini":
+            changes = [(side, *level) for side, levels in (("buy", bids), ("sell", asks)) for level in levels]
+            return msgspec.json.encode({"auction_events": [], "changes": changes, "symbol": wire, "trades": [], "type": "l2_updates"})
         if self.venue != "coinbase":
             return msgspec.json.encode({"lastUpdateId": int(self.truth.stats.symbols[wire].head[UPDATE_ID]), "bids": bids, "asks": asks})
         time = "2026-08-09T21:05:48.17Z"
@@ -189,6 +208,7 @@ RECORDED = {
     "binance": ("binance_spot_btcusdt_20240808.gz", "binance_spot_ethusdt_20240808.gz"),
     "binance-usdm": ("binance_usdm_btcusdt_20240808.gz",),
     "binance-coinm": ("binance_cm_btcusd_perp_20240808.gz",),
+    "gemini": ("gemini_v2_20260809.jsonl.gz",),
 }
 
 

@@ -15,7 +15,7 @@ from polaris.venues.capture import Capture
 from polaris.venues.coinbase.decode import EXPECTED
 
 SECOND = 1_000_000_000
-RECORDED = {"coinbase": "coinbase_advanced_20260809.jsonl.gz", "binance": "binance_spot_20211012.jsonl.gz"}
+RECORDED = {"coinbase": "coinbase_advanced_20260809.jsonl.gz", "binance": "binance_spot_20211012.jsonl.gz", "gemini": "gemini_v2_20260809.jsonl.gz"}
 FRAMES: dict[str, tuple[Instruments, list[bytes]]] = {}
 CUTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 400), st.binary(max_size=8)), max_size=4)
 NASTY = [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"stream":"', b'{"stream":"x@depth","data":{}}', b'{"e":"depthUpdate"}',
@@ -69,6 +69,9 @@ def bring_to_life(feed, venue: str, frames: list[bytes]) -> None:
             updates = [each["data"] for each in messages if each["data"].get("e") == "depthUpdate" and each["data"]["s"] == wire]
             last = updates[0]["U"] - 1 if updates else 1
             feed.response(f"depth:{wire}", b'{"lastUpdateId":%d,"bids":[["0.00000001","1"]],"asks":[["9000","1"]]}' % last, SECOND)
+        elif venue == "gemini":
+            snapshot = {"auction_events": [], "changes": [["buy", "1.0", "1.0"], ["sell", "900000.0", "1.0"]], "symbol": wire, "trades": []}
+            feed.frame(msgspec.json.encode({**snapshot, "type": "l2_updates"}), SECOND)
         else:
             level = {"event_time": "2026-08-09T21:05:48Z", "new_quantity": "1"}
             updates = [{**level, "side": "bid", "price_level": "1"}, {**level, "side": "offer", "price_level": "900000"}]
