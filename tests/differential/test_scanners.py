@@ -29,9 +29,11 @@ RECORDINGS = {
     "binance_cm_btcusd_perp_20240808.gz": "binance-coinm",
     "coinbase_advanced_20260809.jsonl.gz": "coinbase",
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
+    "kucoin_20210425.jsonl.gz": "kucoin",
     "gemini_v2_20260809.jsonl.gz": "gemini",
 }
 CUTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 4), st.binary(max_size=6) | st.sampled_from([b"0", b"9", b",", b'"', b"}", b".", b"-", b" "])), max_size=3)
+FINER = {"kucoin_20210425.jsonl.gz": 24}  # frames with a quantity of more than 18 digits
 HEARD: dict[str, tuple[str, Instruments, list[Line]]] = {}
 
 
@@ -82,7 +84,7 @@ def test_every_recorded_frame_is_read_as_the_typed_decoder_reads_it(test_data, n
         assert told(fast.feed) == told(plain.feed)
     for wire in fast.feed.stats.symbols:
         assert fast.feed.book_text(wire, 0) == plain.feed.book_text(wire, 0)
-    assert fast.feed.stats.fallbacks == 0, "a recorded frame was not understood"
+    assert fast.feed.stats.fallbacks <= FINER.get(name, 0), "a recorded frame was not understood"
     assert fast.feed.stats.unknown_fields == 0
 
 
@@ -121,7 +123,7 @@ def test_a_damaged_frame_is_read_as_the_typed_decoder_reads_it(test_data, name, 
 
 def test_the_readers_are_the_same_without_the_compiler():
     root = Path(__file__).parents[2]
-    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken")]
+    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken", "kucoin", "gemini")]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     ran = subprocess.run([sys.executable, "-m", "pytest", "-q", *files], cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-1000:]

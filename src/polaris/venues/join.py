@@ -13,6 +13,7 @@ from polaris.domain.errors import UnreadableNumber
 from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_GAP, RowBuffer
 from polaris.venues.books import FRESH
 from polaris.venues.protocol import FeedStats, Fetch, Wish
+from polaris.venues.reading import UNREADABLE
 from polaris.venues.sync import BookSync
 
 MOST_BUFFERED: Final = 10_000  # updates; a snapshot that takes longer is asked for again
@@ -156,7 +157,7 @@ class Join(Generic[Update, Snapshot]):
             book.replace(start, snapshot.last_id, ts)
             for update in buffer:
                 self._apply(update, ts)
-        except UnreadableNumber:
+        except (UnreadableNumber, *UNREADABLE):
             self._rows.size = start
             self.stats.bad_messages += 1
             self.lost(REASON_BAD_MESSAGE, ts)

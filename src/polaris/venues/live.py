@@ -136,6 +136,7 @@ class LiveFeeds:
                 dice=self.dice,
                 capture=capture,
                 conn=f"{name.upper()}.ws.1",
+                opening=registry.venue(name).opening,
             )
 
     async def run(self, on_rows: Callable[[Rows], None]) -> None:

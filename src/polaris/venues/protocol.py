@@ -27,13 +27,14 @@ class Send:
 
 @dataclass(frozen=True)
 class Fetch:
-    """GET this path (with its query) from the venue's REST host and hand the body to `Feed.response`.
+    """Ask the venue's REST host for this path (with its query) and hand the body to `Feed.response`.
 
     tag says to the feed what came back, for instance "depth:BTCUSDT".
     """
 
     path: str
     tag: str
+    method: str = "GET"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ class Venue:
     feed         (instruments, rows) -> a feed for those of them that are this venue's, writing into `rows`
     public       where it is
     limits       what it allows
+    opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
     """
 
     name: str
@@ -175,3 +177,4 @@ class Venue:
     feed: Callable[[Instruments, RowBuffer], Feed]
     public: VenueEndpoint
     limits: VenueLimits = field(default_factory=VenueLimits)
+    opening: Fetch | None = None

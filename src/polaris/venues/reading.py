@@ -10,9 +10,13 @@ from typing import Final
 import msgspec
 
 from polaris.domain.errors import UnreadableNumber
+from polaris.domain.instrument import Instrument
+from polaris.domain.market import RowBuffer
 from polaris.domain.numbers import MAX_INT, scaled
+from polaris.venues.scan import whole_side
 
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what a decoder raises on bad content
+_LEVELS = msgspec.json.Decoder(list[tuple[str, str]])
 REMEMBERED: Final = 1 << 16  # texts; then all are forgotten, which bounds the memory
 
 
@@ -34,6 +38,25 @@ class Numbers(dict[str, int]):
             self.clear()
         self[text] = value
         return value
+
+
+class Snapshots:
+    """Reads the sides of one instrument's snapshots, best level first, into DEPTH rows whose best level is last."""
+
+    def __init__(self, instrument: Instrument, rows: RowBuffer, prices: Numbers, quantities: Numbers) -> None:
+        self._instrument, self._rows, self._prices, self._quantities = instrument, rows, prices, quantities
+        whole_side(b"[]", rows.words, 0, 0, 0, 0, 0, 0, 0, 0)  # the compiled code is in memory before the first snapshot
+
+    def side(self, text: msgspec.Raw, flags: int, update_id: int, event: int, ts: int) -> None:
+        """One side as JSON, [["price","quantity"], ...]. Raises UnreadableNumber, having written some of the rows, or what UNREADABLE names."""
+        item, rows, payload = self._instrument, self._rows, bytes(text)
+        rows.reserve(rows.size + len(payload) // 8 + 1)  # no level is shorter
+        end = whole_side(payload, rows.words, rows.size, event, ts, item.id, flags, item.price_decimals, item.quantity_decimals, update_id)
+        if end >= 0:
+            rows.size = end
+        else:
+            levels = _LEVELS.decode(payload)
+            rows.append_levels(event, ts, item.id, flags, reversed(levels), self._prices, self._quantities, update_id)
 
 
 class Times(dict[str, int]):

@@ -21,6 +21,7 @@ OURS: Final = {
     "binance-usdm": "polaris.venues.binance:USDM_VENUE",
     "binance-coinm": "polaris.venues.binance:COINM_VENUE",
     "kraken": "polaris.venues.kraken:VENUE",
+    "kucoin": "polaris.venues.kucoin:VENUE",
     "kraken-v1": "polaris.venues.kraken:V1_VENUE",
     "gemini": "polaris.venues.gemini:VENUE",
 }

@@ -61,19 +61,19 @@ class Rest:
         away = urlsplit(base_url).hostname not in LOOPBACK  # a proxy of the environment is for hosts elsewhere
         self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, trust_env=away, transport=transport)
 
-    async def get(self, path: str) -> Answer:
-        """GET a path with its query, after the throttle's wait."""
+    async def get(self, path: str, method: str = "GET") -> Answer:
+        """GET a path with its query (or POST nothing to it), after the throttle's wait."""
         wait = self._throttle.reserve(self._clock())
         if wait:
             await asyncio.sleep(wait / SECOND)
         try:
-            response = await self._client.get(path)
+            response = await self._client.request(method, path)
         except (httpx.HTTPError, httpx.InvalidURL) as cause:
             return Answer(0, f"{type(cause).__name__}: {cause}".encode(), self._clock())
         now = self._clock()
         if response.status_code in STOP_S:
             self._throttle.close_until(now + round(_retry_after_s(response, now) * SECOND))
-        if self._capture is not None and response.status_code == 200:
+        if self._capture is not None and response.status_code == 200 and method == "GET":
             self._capture.http(self._conn, now, self.base_url + path, response.content)
         return Answer(response.status_code, response.content, now)
 

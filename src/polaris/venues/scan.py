@@ -15,7 +15,7 @@ import numpy as np
 
 from polaris.domain.book import FULL, clear, set_level
 from polaris.domain.kernel import JIT, inlined, kernel
-from polaris.domain.market import ASK, CLEAR, LAST
+from polaris.domain.market import ASK, CLEAR, DEPTH, LAST
 
 wide: Any = np.int64 if JIT else int  # a byte as a number that counts on; plain Python has only one kind
 LOST: Final = -1
@@ -23,6 +23,7 @@ MOST_DIGITS: Final = 18  # of a number, zeros in front included: what surely fit
 POWERS = 10 ** np.arange(MOST_DIGITS + 1)
 
 QUOTE_MARK: Final = 34
+BLANK: Final = 32
 COMMA: Final = 44
 MINUS: Final = 45
 POINT: Final = 46
@@ -311,6 +312,46 @@ def write_row(rows, at, ts_event, ts, instrument, kind, flags, price, quantity, 
     rows[at, 5] = quantity
     rows[at, 6] = other
     rows[at, 7] = other_quantity
+
+
+@inlined
+def blank(payload, at):  # type: ignore[no-untyped-def]
+    """The position behind blanks, if there are any."""
+    while at >= 0 and at < len(payload) and payload[at] == BLANK:
+        at += 1
+    return at
+
+
+@kernel
+def whole_side(payload, rows, n, event, ts, instrument, flags, price_decimals, quantity_decimals, update_id):  # type: ignore[no-untyped-def]
+    """DEPTH rows of a side of a snapshot, [["price","quantity"], ...] with blanks or without, in the other direction.
+
+    rows     int64[capacity, 8]: they are written from n on
+    returns  where they end; -1 where the text is not understood or a digit would be lost, -2 where there is no room
+    """
+    begin = n
+    at = blank(payload, mark(payload, blank(payload, 0), OPEN_LIST))
+    going = byte(payload, at) != CLOSE_LIST
+    if not going:
+        at += 1
+    while going:
+        price, at = decimal(payload, blank(payload, mark(payload, at, OPEN_LIST)), price_decimals)
+        at = blank(payload, mark(payload, blank(payload, at), COMMA))
+        quantity, at = decimal(payload, at, quantity_decimals)
+        at = blank(payload, mark(payload, blank(payload, at), CLOSE_LIST))
+        sign = byte(payload, at)
+        if sign != COMMA and sign != CLOSE_LIST:
+            return -1
+        if n >= rows.shape[0]:
+            return -2
+        write_row(rows, n, event, ts, instrument, DEPTH, flags, price, quantity, update_id, 0)
+        n += 1
+        at = blank(payload, at + 1)
+        going = sign == COMMA
+    if at != len(payload):
+        return -1
+    reverse_rows(rows, begin, n)
+    return n
 
 
 @kernel

@@ -95,8 +95,10 @@ class Session:
         dice: random.Random | None = None,
         capture: CaptureWriter | None = None,
         conn: str = "ws",
+        opening: Fetch | None = None,
     ) -> None:
         self.feed = feed
+        self.opening = opening
         self.settings = settings or SessionSettings()
         self.connects = 0  # sockets that opened
         self.connected = False
@@ -144,9 +146,14 @@ class Session:
         connection = _Connection(self)
         try:
             async with asyncio.timeout(settings.connect_timeout_s) as self._patience:
+                if self.opening is not None:
+                    answer = await self._rest.get(self.opening.path, self.opening.method)
+                    self.feed.response(self.opening.tag, answer.body, self._clock(), answer.status)
+                url = self.feed.url()
+                connection.address = url if url.startswith(("ws://", "wss://")) else self._ws_url + url
                 transport, _ = await ws_connect(
                     lambda: connection,
-                    self._ws_url + self.feed.url(),
+                    connection.address,
                     enable_auto_pong=False,  # we answer ourselves: a ping is a sign of life
                     max_frame_size=settings.max_message_bytes,
                     websocket_handshake_timeout=settings.connect_timeout_s,
@@ -202,6 +209,7 @@ class _Connection(WSListener):
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.address = ""
         self._feed = session.feed
         self._clock = session._clock
         self._transport: WSTransport | None = None
@@ -229,7 +237,7 @@ class _Connection(WSListener):
         session.connected = True
         session.last_reason = "connected"
         if session._capture is not None:
-            session._capture.connect(session._conn, now, session._ws_url + self._feed.url())
+            session._capture.connect(session._conn, now, self.address.partition("?token=")[0])
         if session._closing.is_set():
             self.leave("closed by us", WSCloseCode.OK)
             return

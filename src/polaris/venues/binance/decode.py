@@ -34,7 +34,7 @@ from polaris.venues.books import (
     UNKNOWN,
     UPDATE_ID,
 )
-from polaris.venues.reading import Numbers
+from polaris.venues.reading import Numbers, Snapshots
 from polaris.venues.scan import (
     CLOSE_LIST,
     CLOSE_OBJECT,
@@ -360,6 +360,7 @@ class Decoder:
         self._rows = rows
         self._prices = Numbers(instrument.price_decimals, f"price of {instrument.symbol}")
         self._quantities = Numbers(instrument.quantity_decimals, f"quantity of {instrument.symbol}")
+        self._snapshots = Snapshots(instrument, rows, self._prices, self._quantities)
 
     def update(self, update: DepthUpdate, ts: int) -> None:
         """DEPTH rows: bids, then asks, each in the venue's order."""
@@ -370,8 +371,8 @@ class Decoder:
     def snapshot(self, snapshot: DepthSnapshot, ts: int) -> None:
         """DEPTH rows: bids, then asks, the best last."""
         event = snapshot.transaction_ms * MS
-        self._levels(reversed(snapshot.bids), 0, snapshot.last_id, event, ts)
-        self._levels(reversed(snapshot.asks), ASK, snapshot.last_id, event, ts)
+        self._snapshots.side(snapshot.bids, 0, snapshot.last_id, event, ts)
+        self._snapshots.side(snapshot.asks, ASK, snapshot.last_id, event, ts)
 
     def trade(self, trade: Trade | AggregateTrade, ts: int) -> None:
         """One TRADE row."""

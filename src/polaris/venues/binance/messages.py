@@ -35,8 +35,8 @@ class DepthSnapshot(msgspec.Struct, gc=False):
     """A whole book, down to the depth that was asked for."""
 
     last_id: Id = msgspec.field(name="lastUpdateId")
-    bids: Levels
-    asks: Levels
+    bids: msgspec.Raw  # best first, each as in Levels
+    asks: msgspec.Raw
     transaction_ms: Millis = msgspec.field(name="T", default=0)  # futures
     symbol: str = ""  # coin-margined futures
 
