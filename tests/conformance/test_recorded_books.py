@@ -1,6 +1,7 @@
 """Recorded hours of real venues through the feeds: the books they end with are known, to the last level."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,14 @@ EXPECTED = {
     "binance_usdm_btcusdt_20240808.gz": "binance-usdm",
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
     "gemini_v2_20260809.jsonl.gz": "gemini",
+    "kucoin_20210425.jsonl.gz": "kucoin",
 }
+SILENT = {"LTX-USDT"}  # subscribed to, and never heard of: no snapshot, so never LIVE
+
+
+def plain(*sides):
+    """The reference writes some of KuCoin's texts with an exponent, which the venue did not."""
+    return [[[format(Decimal(text), "f") for text in level] for level in side] for side in sides]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +41,12 @@ def test_a_recording_ends_with_the_books_of_the_reference_replay(ws, name, venue
     assert (found["gaps"], found["resyncs"], found["checksums"]["failed"]) == (0, 0, 0)
     assert found["frames"] == sum(1 for line in Replay(ws / name).capture if line.kind == "recv")
     for wire, book in found["symbols"].items():
+        if wire in SILENT:
+            assert (book["state"], book["bids"], book["asks"]) == ("SYNCING", 0, 0)
+            continue
         final = expected["final"].get(wire) or expected["final"][name]
         assert book["state"] == "LIVE"
-        assert (book["top_bids"], book["top_asks"]) == (final["bids"], final["asks"])
+        assert plain(book["top_bids"], book["top_asks"]) == plain(final["bids"], final["asks"])
         assert (book["bids"], book["asks"]) == (final["n_bids"], final["n_asks"])
     if venue == "coinbase":
         assert found["symbols"]["BTC-USD"]["asks"] == 27_238
