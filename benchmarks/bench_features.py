@@ -63,7 +63,7 @@ def _stages(bank: Bank, tops: Any, depth: Any, chunk: int) -> list[float]:
     spent = []
     for part, levels in _chunks(tops, depth, chunk):
         clock = [time.perf_counter_ns()]
-        for run, inputs, first, state, params in bank._calls:
+        for run, inputs, first, state, params in bank.calls:
             run(part, levels, bank.columns, inputs, first, state, params)
             clock.append(time.perf_counter_ns())
         spent.append(np.diff(clock))

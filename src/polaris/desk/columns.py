@@ -104,17 +104,17 @@ class Bank:
     def __post_init__(self) -> None:
         self.memory: Any = np.zeros(len(self.instruments), np.dtype([(f"m{at}", kernel.state) for at, kernel in enumerate(self.kernels)], align=True))
         self.states: list[Any] = []
-        self._inputs = np.zeros(sum(len(kernel.inputs) for kernel in self.kernels), np.int64)
-        self._params = np.array([value for kernel in self.kernels for value in kernel.params], np.float64)
-        self._calls: list[tuple[Callable[..., None], Any, int, Any, Any]] = []
+        self.inputs = np.zeros(sum(len(kernel.inputs) for kernel in self.kernels), np.int64)
+        self.params = np.array([value for kernel in self.kernels for value in kernel.params], np.float64)
+        self.calls: list[tuple[Callable[..., None], Any, int, Any, Any]] = []
         at_input = at_param = 0
         for at, kernel in enumerate(self.kernels):
             missing = [name for name in kernel.inputs if name not in self.index]
             if missing:
                 raise BadConfig(f"kernel {kernel.name!r} reads {missing[0]!r}, which no earlier kernel writes; known are {', '.join(self.index) or 'none'}")
-            inputs = self._inputs[at_input : at_input + len(kernel.inputs)]
+            inputs = self.inputs[at_input : at_input + len(kernel.inputs)]
             inputs[:] = [self.index[name] for name in kernel.inputs]
-            params = self._params[at_param : at_param + len(kernel.params)]
+            params = self.params[at_param : at_param + len(kernel.params)]
             at_input, at_param = at_input + len(inputs), at_param + len(params)
             first = len(self.index)
             for name in kernel.outputs:
@@ -125,8 +125,8 @@ class Bank:
             if kernel.start is not None:
                 kernel.start(state, self.instruments)
             self.states.append(state)
-            self._calls.append((kernel.run, inputs, first, state, params))
-        self._fused = fused(self.kernels) if len(self.kernels) > 1 else None
+            self.calls.append((kernel.run, inputs, first, state, params))
+        self.fused = fused(self.kernels)
         self.columns: Floats = np.zeros((max(1, len(self.index)), self.capacity))
 
     def update(self, tops: Any, depth: Any) -> Floats:
@@ -134,13 +134,14 @@ class Bank:
         m = len(tops)
         if m > self.columns.shape[1]:
             self.columns = np.zeros((self.columns.shape[0], max(m, 2 * self.columns.shape[1])))
-        columns = self.columns
-        if self._fused is not None:
-            self._fused(tops, depth, columns, self._inputs, self._params, self.memory)
-        else:
-            for run, inputs, first, state, params in self._calls:
-                run(tops, depth, columns, inputs, first, state, params)
-        return columns[:, :m]
+        run = self.fused.run if self.fused is not None else self.run
+        run(tops, depth, self.columns, self.inputs, self.params, self.memory)
+        return self.columns[:, :m]
+
+    def run(self, tops: Any, depth: Any, columns: Floats, *_: Any) -> None:
+        """Kernel by kernel, as `fused.run` does it in one call."""
+        for run, inputs, first, state, params in self.calls:
+            run(tops, depth, columns, inputs, first, state, params)
 
     def column(self, name: str) -> int:
         """The row of `columns` that holds `name`. Raises BadConfig naming the known ones."""

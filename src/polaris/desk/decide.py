@@ -13,11 +13,12 @@ from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
 from polaris.desk.execution.planner import plan
 from polaris.desk.execution.venue import concerns, keep_depth, mature, meet
-from polaris.desk.ledger.book import mark, worth
+from polaris.desk.ledger.book import mark, mids_between
 from polaris.desk.risk.limits import drawdown, drawdown_at, limit_target, loss_figures, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
 from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
 from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
+from polaris.domain.exact import MOST
 from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import BAR, CONTROL, LIVE, REPORT, STATUS, TIMER
 from polaris.domain.orders import (
@@ -46,14 +47,15 @@ RESERVE: Final = ORDER_SLOTS * (LEVELS + 2) + 16  # records one row can lead to 
 
 @kernel
 def decide(  # type: ignore[no-untyped-def]
-    rows, start, tops, depth, at, first, forecasts, confidences, volatilities, targets, rule_, terms, account_, positions, orders, active, carry, records, n
+    rows, start, tops, depth, at, first, columns, reads, rule_, terms, account_, positions, orders, active, carry, records, n
 ):  # fmt: skip
     """Run the desk over rows.
 
     rows         ROW[n]; start: the first to take
     tops, depth, at  of the market kernel; first: the first boundary at or after `start`
-    forecasts, confidences, volatilities  float64[m], of the ensemble (of length 0 where sizing is "direct")
-    targets      float64[m] lots, not a (finite) number where a strategy has no opinion (length 0 where none writes them)
+    columns      float64[columns, m], of the bank
+    reads        int64[4], which of them hold the ensemble's forecast, confidence and volatility and, where sizing is "direct",
+                 the target: lots, not a (finite) number where a strategy has no opinion. -1 where none does
     rule_, terms, account_, positions, orders, active, carry   see desk.state
     records, n   RECORD[>= n + 2 * RESERVE], written from n on
     returns      (next row, next boundary, records written); next row < n where the records ran full: make room, call again
@@ -62,7 +64,8 @@ def decide(  # type: ignore[no-untyped-def]
     account = account_[0]
     k = first
     direct = rule["sizing"] == SIZE_DIRECT
-    targeted = direct and targets.size > 0
+    forecasts, confidences, volatilities, targets = columns[reads[0]], columns[reads[1]], columns[reads[2]], columns[reads[3]]
+    targeted = direct and reads[3] >= 0
     simulated = rule["fill_model"] != FILL_VENUE
     most = records.size - RESERVE
     boundary = at[k] if k < at.size else rows.size
@@ -73,7 +76,7 @@ def decide(  # type: ignore[no-untyped-def]
             keep_all(carry, positions, tops, depth)
             return i, k, n
         if i == boundary and direct:
-            passed = calm(rule, terms, account, positions, tops, at, targets, k) - k
+            passed = calm(rule, terms, account, positions, tops, at, targets, targeted, k) - k
             if passed > 0:
                 i += passed
                 k += passed
@@ -161,35 +164,43 @@ def look(account, terms, positions, row, tops, k):  # type: ignore[no-untyped-de
 
 
 @inlined
-def calm(rule, terms, account, positions, tops, at, targets, k):  # type: ignore[no-untyped-def]
+def calm(rule, terms, account, positions, tops, at, targets, targeted, k):  # type: ignore[no-untyped-def]
     """The first boundary from k on at which something may happen, while nothing works and the position is the wanted one.
 
     That is: a row that is no boundary, another instrument, another wish, a point of the equity curve or a new day, equity
     at a peak, below its trough or at a loss limit. Before it only marks move, and of marks only the last one stays.
     """
     instrument = tops[k]["instrument"]
+    if k + 1 == at.size or tops[k + 1]["instrument"] != instrument:  # no stride for one
+        return k
     position = positions[instrument]
     lots = position["lots"]
-    wanted = targets.size == 0 or (position["target"] == lots and -(2**53) < lots < 2**53)
-    if account["active"] > 0 or account["halt"] != PASS or not wanted:
+    wanted = not targeted or (position["target"] == lots and -(2**53) < lots < 2**53)
+    if account["active"] > 0 or account["halt"] != PASS or not wanted or (targeted and targets[k] != lots):
         return k
-    peak, lowest = account["peak"], account["trough"]
     until = account["sampled"] + rule["equity_sample_ns"]
+    low, high = -MOST, MOST  # of bid + ask
     if lots != 0:
         until = min(until, account["day_ends"])
-        lowest = max(lowest, account["day_equity"] - rule["max_daily_loss"] + 1)
+        peak = account["peak"]
+        lowest = max(account["trough"], account["day_equity"] - rule["max_daily_loss"] + 1)
         if drawdown_at(lowest, peak) >= rule["max_drawdown"]:
             return k
-    others = account["cash"] + account["marked"] - position["value"]
-    ahead = at[k] - k
-    while k < at.size and at[k] - k == ahead:
+        others = account["cash"] + account["marked"] - position["value"]
+        low, high = mids_between(position, terms[instrument], lowest - others, peak - others)
+    return k + steady(tops[k:], at[k:], targets[k:], instrument, until, targeted, lots, low, high)
+
+
+@inlined
+def steady(tops, at, targets, instrument, until, targeted, lots, low, high):  # type: ignore[no-untyped-def]
+    """How many boundaries follow row on row, of one instrument, earlier than `until`, with this target and bid + ask in low .. high."""
+    row = at[0]
+    for k in range(at.size):
         top = tops[k]
-        if top["instrument"] != instrument or top["ts"] >= until or (targets.size > 0 and targets[k] != lots):
-            break
-        if lots != 0 and not lowest <= others + worth(position, terms[instrument], top["bid"] + top["ask"]) < peak:
-            break
-        k += 1
-    return k
+        mid2 = top["bid"] + top["ask"]
+        if at[k] - k != row or top["instrument"] != instrument or top["ts"] >= until or mid2 < low or mid2 > high or (targeted and targets[k] != lots):
+            return k
+    return at.size
 
 
 @kernel

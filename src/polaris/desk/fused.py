@@ -1,4 +1,4 @@
-"""Fused: the kernels of a bank as one compiled call.
+"""Fused: the kernels of a bank as one compiled call, and the whole desk with them as another.
 
 A call from Python into compiled code costs about as much as a kernel's work on one boundary. So a small module is written
 that imports every kernel's function by its name and calls them in their order, over the same memories; it lies in the
@@ -7,8 +7,9 @@ folder of the compiled code, to be read. The arithmetic is each kernel's own, so
 
 import hashlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from polaris.domain.kernel import JIT, PACKAGE, written
@@ -17,21 +18,20 @@ if TYPE_CHECKING:
     from polaris.desk.columns import Kernel
 
 
-def fused(kernels: "Sequence[Kernel]") -> Callable[..., None] | None:
-    """run(tops, depth, columns, inputs, params, memory) for all of them: see `Bank`.
+def fused(kernels: "Sequence[Kernel]") -> ModuleType | None:
+    """run(tops, depth, columns, inputs, params, memory) of all of them, see `Bank`; fold(rows, ...) around it, see `desk.fold`.
 
-    None where there is nothing to fuse: the compiler is off, or a kernel's function has no name to import it by.
+    None where there is nothing to fuse: the compiler is off, or a kernel's function is not compiled or has no name to import it by.
     """
     if not JIT or not all(importable(kernel.run) for kernel in kernels):
         return None
-    run: Callable[..., None] = written("bank", text(kernels)).run
-    return run
+    return written("bank", text(kernels))
 
 
 def importable(run: Any) -> bool:
-    """Whether `from module import name` gives this very function."""
-    module = sys.modules.get(run.__module__)
-    return run.__module__ != "__main__" and getattr(module, run.__qualname__, None) is run
+    """Whether `from module import name` gives this very function, a compiled one."""
+    found = getattr(sys.modules.get(run.__module__), run.__qualname__, None)
+    return found is run and run.__module__ != "__main__" and hasattr(run, "py_func")
 
 
 def text(kernels: "Sequence[Kernel]") -> str:
@@ -46,12 +46,13 @@ def text(kernels: "Sequence[Kernel]") -> str:
         inputs, first, params = inputs_end, first + len(kernel.outputs), params_end
     return "\n".join(
         [
-            '"""The kernels of a bank as one compiled call, written by `polaris.desk.fused`, which says why.',
+            '"""The kernels of a bank as one compiled call, and the desk around them, written by `polaris.desk.fused`, which says why.',
             "",
             "Kernel i keeps its memory in the field m<i>; its inputs, params and outputs are where `desk.columns.Bank` puts them.",
             '"""',
             "",
             *imports,
+            "from polaris.desk.fold import fold as folded",
             "from polaris.domain.kernel import kernel",
             "",
             "",
@@ -59,6 +60,12 @@ def text(kernels: "Sequence[Kernel]") -> str:
             "def run(tops, depth, columns, inputs, params, memory):",
             '    """Every kernel in order; see `desk.columns`."""',
             *calls,
+            "",
+            "",
+            "@kernel",
+            "def fold(rows, start, progress, market, block, bank, core, records, n):",
+            '    """Market, bank and decision over rows; see `desk.fold`."""',
+            "    return folded(run, rows, start, progress, market, block, bank, core, records, n)",
             "",
         ]
     )

@@ -9,14 +9,16 @@ is a hash of them, and of every record it ever wrote `decisions_digest`.
 """
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from polaris.desk.columns import Bank, Floats
-from polaris.desk.decide import RESERVE, decide
+from polaris.desk.decide import RESERVE
 from polaris.desk.execution.orders import ask_cancel, submit
+from polaris.desk.fold import PROGRESS, ROOM, fold
 from polaris.desk.market import Market
 from polaris.desk.settings import DeskSettings
 from polaris.desk.state import ORDER, ORDER_SLOTS, account_of, carry_of, positions_of, rules_of, terms_of
@@ -25,12 +27,12 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.kernel import kernel
 from polaris.domain.market import ROW, Rows
 from polaris.domain.numbers import MAX_INT
-from polaris.domain.orders import HALTED_KILLED, OBSERVE, RECORD, RUNNING, STATE_NAMES, Records, copied, joined
+from polaris.domain.orders import HALTED_KILLED, OBSERVE, RECORD, RUNNING, STATE_NAMES, Records
 
-NOTHING: Floats = np.zeros(0)
 NO_ROWS: Rows = np.zeros(0, ROW)
-BATCH = 2048  # rows a pass: what a pass unfolds stays in the processor's cache
-BATCH_WITHOUT_DEPTH = 32768  # a touch is a fifth of the size, and long strides are read ahead of
+RECORDS = 16 * RESERVE
+BLOCK = 2048  # rows a pass: what a pass unfolds stays in the processor's cache
+BLOCK_WITHOUT_DEPTH = 512  # and even in its nearest one
 
 
 class Desk:
@@ -46,13 +48,12 @@ class Desk:
             raise BadConfig("a desk needs at least one instrument")
         self.settings, self.instruments, self.bank = settings, instruments, bank
         self.direct = settings.sizing.mode == "direct"
-        names: tuple[str, ...] = ("forecast", "confidence", "volatility")
+        names = ("forecast", "confidence", "volatility", "")
         if self.direct:  # without a column "target" orders come from outside only: see desk.strategy
-            names = ("target",) if "target" in bank.index else ()
-        self._rows_of = [bank.column(name) for name in names]
+            names = ("", "", "", "target" if "target" in bank.index else "")
+        self._reads = np.array([bank.column(name) if name else -1 for name in names])
         wants_depth = any(stage.depth for stage in bank.kernels)
-        self.market = Market(instruments, depth=wants_depth)
-        self._batch = BATCH if wants_depth else BATCH_WITHOUT_DEPTH
+        self.market = Market(instruments, depth=wants_depth, block=BLOCK if wants_depth else BLOCK_WITHOUT_DEPTH)
         self.horizon_ns = next((stage.horizon_ns for stage in bank.kernels if "forecast" in stage.outputs), 1_000_000_000)
         self.rules = rules_of(settings, self.horizon_ns)
         self.terms = terms_of(settings, instruments)
@@ -61,11 +62,13 @@ class Desk:
         self.orders: Any = np.zeros(ORDER_SLOTS, ORDER)
         self.active = np.zeros(ORDER_SLOTS, np.int64)
         self.carry = carry_of(instruments)
-        self._records: Records = np.empty(16 * RESERVE, RECORD)
+        self._records: Records = np.empty(RECORDS, RECORD)
+        self._told = self._taken = 0  # how many stand there, and how many of them somebody has
         self._written = hashlib.blake2b(digest_size=16)
-        self.last: Floats = np.zeros((len(instruments), max(1, len(bank.index))))  # the newest value of every column
+        self.last: Floats = np.zeros((len(instruments), len(bank.index)))  # the newest value of every column
         self._newest = np.zeros(len(instruments), np.int64)
-        self.boundaries = 0  # updates looked at
+        self._progress: Any = np.zeros(1, PROGRESS)
+        self._fold = bank.fused.fold if bank.fused is not None else partial(getattr(fold, "py_func", fold), bank.run)
         self._unhashed: list[Records] = []  # hashed when somebody asks: not on the way of an order
 
     @property
@@ -73,49 +76,54 @@ class Desk:
         """The account's record: account["cash"], account["equity"], ... in money."""
         return self.account_record[0]
 
+    @property
+    def boundaries(self) -> int:
+        """Updates looked at so far."""
+        return int(self._progress[0]["boundaries"])
+
     def advance(self, rows: Rows) -> Records:
         """Take rows (with their seq) in order; returns RECORD[n], what they led to."""
-        n = 0
-        for first in range(0, len(rows), self._batch):
-            n = self._pass(rows[first : first + self._batch], n)
-        return self._take(n)
+        row = 0
+        while True:
+            row, self._told = self._fold(rows, row, *self.arrays(), self._records, self._told)
+            if row == len(rows):
+                return self._take()
+            if self._told > len(self._records) - ROOM:
+                self._make_room()
+            else:
+                self.market.grow()
 
     def rehearse(self) -> None:
         """A pass over no rows: nothing changes. Code and memory of the way are nearer to the processor afterwards."""
-        self._pass(NO_ROWS, 0)
+        self._fold(NO_ROWS, 0, *self.arrays(), self._records, self._told)
 
-    def _pass(self, rows: Rows, n: int) -> int:
-        """One pass over at most `_batch` rows; records are written from n on, returns where they end."""
-        tops, depth, at = self.market.update(rows)
-        self.boundaries += len(tops)
-        columns = self.bank.update(tops, depth)
-        if len(tops) and self.bank.index:
-            keep_last(tops, columns, self._newest, self.last)
-        if self.direct:
-            forecasts = confidences = volatilities = NOTHING
-            targets = columns[self._rows_of[0]] if self._rows_of else NOTHING
-        else:
-            forecasts, confidences, volatilities = (columns[row] for row in self._rows_of)
-            targets = NOTHING
-        row, boundary = 0, 0
-        while True:
-            if n > len(self._records) - 2 * RESERVE:
-                self._records = joined([self._records, np.empty(len(self._records), RECORD)])
-            row, boundary, n = decide(
-                rows, row, tops, depth, at, boundary, forecasts, confidences, volatilities, targets, self.rules, self.terms,
-                self.account_record, self.positions, self.orders, self.active, self.carry, self._records, n,
-            )  # fmt: skip
-            if row >= len(rows):
-                return n
+    def arrays(self) -> tuple[Any, ...]:
+        """All the desk works with, as `fold` takes it."""
+        market, bank = self.market, self.bank
+        return (
+            self._progress,
+            (market.books, market.counts, market.seen),
+            (market.tops, market.depth, market.at, bank.columns),
+            (bank.inputs, bank.params, bank.memory, self._newest, self.last),
+            (self._reads, self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self.carry),
+        )
 
-    def _take(self, n: int) -> Records:
-        if n < len(self._records) // 2:
-            records = copied(self._records[:n])
-        else:  # much to tell: hand the buffer over and start another
-            records, self._records = self._records[:n], np.empty(len(self._records), RECORD)
-        if n:
+    def _take(self) -> Records:
+        """The records nobody took yet. They stay where they are: another buffer follows when this one is full."""
+        records = self._records[self._taken : self._told]
+        self._taken = self._told
+        if len(records):
             self._unhashed.append(records)
+        if self._told > len(self._records) - ROOM:
+            self._make_room()
         return records
+
+    def _make_room(self) -> None:
+        """Another buffer, with a copy of the records nobody took yet."""
+        told = self._records[self._taken : self._told]
+        self._records = np.empty(2 * len(told) + RECORDS, RECORD)
+        self._records.view(np.uint8)[: told.nbytes] = told.view(np.uint8)  # by bytes: NumPy would copy field by field
+        self._taken, self._told = 0, len(told)
 
     def submit(self, instrument: int, side: int, lots: int, kind: int, price: int = 0) -> tuple[int, Records]:
         """A person's or a plain Python strategy's order, through the same gate.
@@ -129,10 +137,10 @@ class Desk:
         raises      BadData for an instrument the desk does not know, or figures beyond 63 bits
         """
         self.check_order(instrument, lots, price)
-        n, identity = submit_one(
-            self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, 0, instrument, side, kind, price, lots
+        self._told, identity = submit_one(
+            self.rules, self.terms, self.account_record, self.positions, self.orders, self.active, self._records, self._told, instrument, side, kind, price, lots
         )
-        return identity, self._take(n)
+        return identity, self._take()
 
     def check_order(self, instrument: int, lots: int, price: int) -> None:
         """Raises BadData for an instrument the desk does not know, or figures beyond 63 bits."""
@@ -143,8 +151,8 @@ class Desk:
 
     def cancel(self, order: int) -> Records:
         """Ask to cancel a working order; no records where there is nothing to cancel."""
-        n = cancel_one(self.rules, self.account_record, self.positions, self.orders, self._records, order)
-        return self._take(n)
+        self._told = cancel_one(self.rules, self.account_record, self.positions, self.orders, self._records, self._told, order)
+        return self._take()
 
     def latest(self, instrument: int) -> dict[str, float]:
         """The newest value of every column of one instrument: features, forecasts, weights."""
@@ -209,22 +217,6 @@ class Desk:
 
 
 @kernel
-def keep_last(tops, columns, newest, last):  # type: ignore[no-untyped-def]
-    """Remember every column's newest value of each instrument that these boundaries hold; newest int64[instruments] is scratch."""
-    newest[:] = -1
-    missing = newest.size
-    k = tops.size
-    while k > 0 and missing > 0:  # from the end: the newest are soon found
-        k -= 1
-        instrument = tops[k]["instrument"]
-        if newest[instrument] < 0:
-            newest[instrument] = k
-            missing -= 1
-            for column in range(last.shape[1]):
-                last[instrument, column] = columns[column, k]
-
-
-@kernel
 def submit_one(rules, terms, account, positions, orders, active, records, n, instrument, side, kind, price, lots):  # type: ignore[no-untyped-def]
     """`execution.orders.submit` for one order from outside the loop; a market order meets the far touch first."""
     if price <= 0:
@@ -233,11 +225,11 @@ def submit_one(rules, terms, account, positions, orders, active, records, n, ins
 
 
 @kernel
-def cancel_one(rules, account, positions, orders, records, identity):  # type: ignore[no-untyped-def]
+def cancel_one(rules, account, positions, orders, records, n, identity):  # type: ignore[no-untyped-def]
     """`execution.orders.ask_cancel` for one order from outside the loop."""
     order = orders[identity % ORDER_SLOTS]
     if order["id"] != identity:
-        return 0
-    return ask_cancel(rules[0], account[0], positions[order["instrument"]], order, records, 0)
+        return n
+    return ask_cancel(rules[0], account[0], positions[order["instrument"]], order, records, n)
 
 

@@ -14,13 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from polaris.desk.decide import RESERVE, decide
-from polaris.desk.market.depth import observe
-from polaris.desk.pipeline import NOTHING, Desk, submit_one
+from polaris.desk.fold import ROOM, fold
+from polaris.desk.pipeline import Desk, submit_one
 from polaris.domain.errors import BadConfig
 from polaris.domain.kernel import kernel
 from polaris.domain.market import ROW, Row, Rows, objects
-from polaris.domain.orders import BUY, LIMIT, MARKET, RECORD, SELL, TARGET, Records, copied, joined
+from polaris.domain.orders import BUY, LIMIT, MARKET, SELL, TARGET, Records, joined
 
 NOBODY: Final = -1  # no instrument: no order
 
@@ -55,9 +54,7 @@ class Trader:
         self._done = 0  # rows of the batch the core has taken
         self._now = -1  # row the strategy looks at
         self._working = False  # whether an order works
-        self._buffer: Records = np.empty(4 * RESERVE, RECORD)
-        self._told = 0  # records in the buffer
-        self._heard = 0  # those of them the strategy has heard
+        self._heard = 0  # records the strategy has heard, of those it did not take over from the desk
         self._arrays: tuple[Any, ...] = ()  # of the core, as `act` takes them; empty between two batches
         self._parts: list[Records] = []
         self._started = False
@@ -67,7 +64,7 @@ class Trader:
         if not self._started:
             self._started = True
             self.strategy.on_start(self)
-        self._rows, self._done, self._arrays = rows, 0, self._laid_out()
+        self._rows, self._done, self._arrays = rows, 0, self.desk.arrays()
         on_row = self.strategy.on_row
         for self._now, row in enumerate(objects(rows)):
             if self._working and self._hears:
@@ -124,27 +121,29 @@ class Trader:
 
     def _act(self, instrument: int, side: int, kind: int, price: int, lots: int) -> int:
         """Let the core take every row up to the one the strategy sees, then send an order unless instrument is NOBODY; returns its id."""
-        start, self._done = self._done, self._now + 1
-        if self._told > 2 * RESERVE:
+        desk, start, self._done = self.desk, self._done, self._now + 1
+        if desk._told > len(desk._records) - ROOM:
             self._hand_over()
         reached, identity = start, 0
         if self._arrays:
-            reached, self._told, active, identity = act(self._rows, start, self._done, *self._arrays, self._told, instrument, side, kind, price, lots)
-            self._working = active > 0
-        if reached < self._done or not self._arrays:  # between two batches, or a book ran full
+            rows = self._rows[start : self._done]
+            taken, desk._told, active, identity = act(rows, *self._arrays, desk._records, desk._told, instrument, side, kind, price, lots)
+            reached, self._working = start + taken, active > 0
+        if reached < self._done or not self._arrays:  # a book or the records ran full, or it is between two batches
             return self._act_with_room(reached, instrument, side, kind, price, lots)
-        if self._hears and self._told > self._heard:
-            records, self._heard = copied(self._buffer[self._heard : self._told]), self._told
+        if self._hears:
+            records = desk._records[desk._taken + self._heard : desk._told]
+            self._heard += len(records)
             self._hear(records)
         return int(identity)
 
     def _act_with_room(self, start: int, instrument: int, side: int, kind: int, price: int, lots: int) -> int:
         """`_act` the long way: the desk itself makes room."""
-        desk, identity = self.desk, 0
-        self._hand_over()
-        self._keep(desk.advance(self._rows[start : self._done]))
+        desk, identity, heard = self.desk, 0, self._heard
+        records = desk.advance(self._rows[start : self._done])
         if self._arrays:
-            self._arrays = self._laid_out()
+            self._arrays = desk.arrays()
+        self._keep(records, heard)
         if instrument != NOBODY:
             identity, records = desk.submit(instrument, side, lots, kind, price)
             self._keep(records)
@@ -152,55 +151,36 @@ class Trader:
         return identity
 
     def _hand_over(self) -> None:
-        """What stands in the buffer becomes a part of the batch's answer."""
-        records, heard = copied(self._buffer[: self._told]), self._heard
-        self._told = self._heard = 0
-        if len(records):
-            self.desk._unhashed.append(records)
-            self._parts.append(records)
-            self._hear(records[heard:])
+        """What the core told, and the strategy heard, becomes a part of the batch's answer."""
+        self._parts.append(self.desk._take())
+        self._heard = 0
 
-    def _keep(self, records: Records) -> None:
+    def _keep(self, records: Records, heard: int = 0) -> None:
+        """What the desk itself told becomes a part of the batch's answer; the strategy hears all but the first ones, which it heard."""
         self._parts.append(records)
-        self._hear(records)
+        self._heard = 0
+        self._hear(records[heard:])
 
     def _hear(self, records: Records) -> None:
         if self._hears:
             for record in records[records["kind"] < TARGET]:
                 self.strategy.on_record(record, self)
 
-    def _laid_out(self) -> tuple[Any, ...]:
-        desk, market = self.desk, self.desk.market
-        return (
-            market.books, market.counts, market.seen, market._tops, market._levels, market._at, NOTHING,
-            desk.rules, desk.terms, desk.account_record, desk.positions, desk.orders, desk.active, desk.carry, self._buffer,
-        )  # fmt: skip
+@kernel
+def nothing(tops, depth, columns, inputs, params, memory):  # type: ignore[no-untyped-def]
+    """The kernels of an empty bank."""
 
 
 @kernel
-def act(  # type: ignore[no-untyped-def]
-    rows, start, stop, books, counts, seen, tops, depth, at, none, rules, terms, account, positions, orders, active, carry, records, n,
-    instrument, side, kind, price, lots,
-):  # fmt: skip
-    """Market and decision over rows[start:stop], then an order unless instrument is NOBODY, in one call.
+def act(rows, progress, market, block, bank, core, records, n, instrument, side, kind, price, lots):  # type: ignore[no-untyped-def]
+    """`desk.fold` over rows with an empty bank, then an order unless instrument is NOBODY, in one call.
 
-    records  RECORD[>= n + 2 * RESERVE], written from n on
-    returns  (row reached, records written, orders that work, the order's id)
-
-    Goes by blocks whose tops and records find room: row by row where an order works, else a row tells two records at
-    most. Where the row reached is below `stop` a book is full or the records might be, and the order is not sent.
+    returns  (rows taken, records written, orders that work, the order's id): where not all rows were taken, a book is full
+             or the records might be, and the order is not sent
     """
+    _, rules, terms, account, positions, orders, active, _ = core
     identity = 0
-    while start < stop and n <= records.size - 2 * RESERVE:
-        size = 1 if account[0]["active"] > 0 else min(stop - start, tops.shape[0], RESERVE // 2)
-        taken, m = observe(rows[start : start + size], 0, books, counts, seen, tops, depth, at)
-        _, _, n = decide(
-            rows[start : start + taken], 0, tops[:m], depth[:m], at[:m], 0, none, none, none, none, rules, terms, account, positions, orders, active, carry,
-            records, n,
-        )  # fmt: skip
-        start += taken
-        if taken < size:
-            break
-    if start == stop and instrument != NOBODY:
+    taken, n = fold(nothing, rows, 0, progress, market, block, bank, core, records, n)
+    if taken == rows.size and instrument != NOBODY:
         n, identity = submit_one(rules, terms, account, positions, orders, active, records, n, instrument, side, kind, price, lots)
-    return start, n, account[0]["active"], identity
+    return taken, n, account[0]["active"], identity

@@ -85,6 +85,14 @@ def allocating(function: Callable[..., Any]) -> Any:
     return njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function)
 
 
+def generic(function: Callable[..., Any]) -> Any:
+    """As `inlined`, for one that takes other kernels as arguments: a part of the kernel that hands them over, compiled and kept with it.
+
+    The function as plain Python, which takes any function, is its `py_func`.
+    """
+    return njit(nogil=True, error_model="numpy", inline="always", _nrt=False)(function)
+
+
 def written(title: str, source: str) -> ModuleType:
     """A module that is written, not typed: kernels put together at run time, compiled and kept like any other.
 

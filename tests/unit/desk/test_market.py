@@ -9,18 +9,30 @@ from hypothesis import strategies as st
 
 from polaris.desk.columns import LEVELS
 from polaris.desk.market import Market as Books
-from polaris.desk.market.depth import BAR_LOTS
+from polaris.desk.market.depth import BAR_LOTS, observe
 from polaris.domain.book import Book
-from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, DISCONNECTED, LAST, LIVE, QUOTE, STALE, STATUS, SYNCING, TRADE
+from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, DISCONNECTED, LAST, LIVE, QUOTE, ROW, STALE, STATUS, SYNCING, TIMER, TRADE
 from tests.unit.desk.rows import Market, some_instruments
 
 INSTRUMENTS = some_instruments(2)
 
 
+def observed(books: Books, rows):
+    """(tops, depth, rows of the tops) of rows, a block at a time, as `desk.fold` goes about it."""
+    parts = []
+    start = 0
+    while start < len(rows):
+        taken, m = observe(rows[start : start + len(books.tops)], books.books, books.counts, books.seen, books.tops, books.depth, books.at)
+        parts.append((books.tops[:m].copy(), books.depth[:m].copy(), books.at[:m] + start))
+        start += taken
+        if taken == 0:
+            books.grow()
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (books.tops[:0], books.depth[:0], books.at[:0])
+
+
 def seen(market: Market, books: Books | None = None):
     """(tops, depth, rows of the tops) of what the market says."""
-    tops, depth, at = (books or Books(INSTRUMENTS)).update(market.take())
-    return tops.copy(), depth.copy(), at.copy()
+    return observed(books or Books(INSTRUMENTS), market.take())
 
 
 def touch(top) -> tuple[int, int, int, int]:
@@ -160,6 +172,25 @@ def test_without_depth_the_same_tops_come_and_no_levels():
     assert len(tops) == 2 and depth.shape == (0, 4, LEVELS)
 
 
+@settings(max_examples=150)
+@given(st.integers(0, 10_000), st.integers(0, 60), st.integers(1, 64))
+def test_bars_taken_in_one_stride_show_what_they_show_one_by_one(seed, n, block):
+    """Bars of two instruments and of one nobody declared, some of them not whole, clocks that fall, trades and quotes between."""
+    dice = np.random.default_rng(seed)
+    rows = np.zeros(n, ROW)
+    rows["instrument"] = np.repeat(dice.integers(0, 3, n), 4)[:n]
+    rows["kind"] = dice.choice([BAR, TRADE, QUOTE, STATUS, TIMER], n, p=[0.84, 0.05, 0.05, 0.03, 0.03])
+    rows["flags"] = np.where(dice.random(n) < 0.9, LAST, 0)
+    rows["ts_recv"] = np.cumsum(dice.integers(-2, 6, n))
+    for name in ("price", "quantity", "other", "other_quantity"):
+        rows[name] = dice.integers(0, 100, n)
+    strides, one_by_one = Books(INSTRUMENTS, depth=False, block=block), Books(INSTRUMENTS, block=block)
+    tops, _, at = observed(strides, rows)
+    same, _, same_at = observed(one_by_one, rows)
+    assert tops.tobytes() == same.tobytes() and at.tolist() == same_at.tolist()
+    assert strides.seen.tobytes() == one_by_one.seen.tobytes() and strides.counts.tobytes() == one_by_one.counts.tobytes()
+
+
 levels = st.tuples(st.integers(0, 1), st.booleans(), st.integers(80, 120), st.integers(0, 3), st.booleans())
 happenings = st.one_of(
     levels.map(lambda level: ("level", *level)),
@@ -191,7 +222,7 @@ def test_the_ten_levels_equal_a_plain_books_whatever_the_portions(script, cuts):
     edges = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
     found = {}
     for a, b in pairwise(edges):
-        tops, depth, at = books.update(rows[a:b])
+        tops, depth, at = observed(books, rows[a:b])
         found |= {a + int(row): (top.copy(), levels.copy()) for top, levels, row in zip(tops, depth, at, strict=True)}
     whole = [False, False]  # whether both sides were known when the book last closed an update
     for i, row in enumerate(rows):

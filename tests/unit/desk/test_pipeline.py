@@ -4,7 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from polaris.desk import pipeline
+from polaris.desk.alpha.crossover import crossover
 from polaris.desk.columns import Bank
+from polaris.desk.features.imbalance import imbalance
+from polaris.desk.fold import ROOM
 from polaris.desk.pipeline import Desk
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
 from polaris.desk.state import DAY
@@ -243,6 +247,42 @@ def test_when_every_order_ends_in_one_row_every_end_is_told():
         market.depth({1_000: 1}, {}, after=20 * MILLI)
         records = advance(desk, market)
         assert kinds(records).count("fill") == 2560 and kinds(records).count("expired") == 256
+
+
+@pytest.mark.parametrize("kernels", [(imbalance(), crossover(1, 2)), (told("nothing", depth=True), crossover(1, 2))], ids=["compiled", "one of them plain Python"])
+def test_records_that_run_full_in_the_middle_of_a_block_tell_the_same_as_rows_one_by_one(kernels, monkeypatch):
+    """Trades that turn every time: four records a row, and room for hardly more than begins a block."""
+    monkeypatch.setattr(pipeline, "RECORDS", ROOM + 1)
+    whole, split = (a_desk(execution=msgspec.structs.replace(AT_ONCE, order_type="market", equity_sample_ns=0), kernels=kernels) for _ in range(2))
+    market = Market()
+    market.quote(10_000, 10_002)
+    for k in range(3_000):
+        market.trade(10_000 + k % 2, 5)
+    rows = market.take()
+    left, fold = [], whole._fold
+
+    def watched(*arguments):
+        reached = fold(*arguments)
+        progress = whole._progress[0]
+        left.append(int(progress["rows"] - progress["row"]))
+        return reached
+
+    whole._fold = watched
+    records = whole.advance(rows)
+    assert records.tobytes() == joined([split.advance(rows[k : k + 1]) for k in range(len(rows))]).tobytes()
+    assert whole.state_digest() == split.state_digest() and whole.latest(0) == split.latest(0) and whole.boundaries == split.boundaries
+    assert len(records) > 11_000 and max(left) > 0
+
+
+def test_records_stay_as_they_were_when_more_are_told(monkeypatch):
+    monkeypatch.setattr(pipeline, "RECORDS", ROOM + 500)
+    desk, market = wanting(equity_sample_ns=0)
+    parts, copies = [], []
+    for k in range(2_000):
+        market.quote(10_000 + k, 10_002 + k)
+        parts.append(advance(desk, market))
+        copies.append(parts[-1].tobytes())
+    assert [part.tobytes() for part in parts] == copies and sum(len(part) for part in parts) > 2_000
 
 
 @pytest.mark.parametrize("steps", [(-2, 4), (-3, 4), (-6, 5)], ids=["a rise", "a walk", "a fall"])

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from polaris.desk.pipeline import BATCH_WITHOUT_DEPTH
+from polaris.desk.pipeline import BLOCK_WITHOUT_DEPTH
 from polaris.desk.settings import SizingSettings
 from polaris.desk.strategy import Strategy, Trader
 from polaris.domain.control import KILL
@@ -142,7 +142,7 @@ def test_long_stretches_without_a_deed_are_run_through_in_blocks_and_tell_everyt
     """As many rows as several blocks hold, a record a row: the same as the core alone makes of them."""
     _, trader, market = running(equity_sample_ns=equity_sample_ns)
     alone = a_desk(execution=trader.desk.settings.execution)
-    quotes(market, 2 * BATCH_WITHOUT_DEPTH + 77)
+    quotes(market, 20 * BLOCK_WITHOUT_DEPTH + 77)
     rows = market.take()
     assert trader.run(rows).tobytes() == alone.advance(rows).tobytes()
     assert trader.desk.state_digest() == alone.state_digest() and trader.desk.decisions_digest() == alone.decisions_digest()

@@ -9,7 +9,7 @@ import numpy as np
 
 from polaris.desk.columns import Kernel
 from polaris.domain.errors import BadConfig
-from polaris.domain.kernel import kernel
+from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import BAR, TRADE
 
 
@@ -32,33 +32,49 @@ def memory(slow: int) -> np.dtype[np.void]:
 def run(tops, depth, columns, inputs, first, state, params):  # type: ignore[no-untyped-def]
     """See the module; the signature is `desk.columns`'. params: fast, lots."""
     targets = columns[first]
-    fast, lots = int(params[0]), int(params[1])
+    fast, lots = int(params[0]), params[1]
+    held = -1  # the instrument whose memory is in the processor's registers
+    memory = state[0]
+    place, prices_seen, fast_sum, slow_sum, side, target = 0, 0, 0, 0, 0, 0.0
     for k in range(tops.size):
         top = tops[k]
-        memory = state[top["instrument"]]
+        if top["instrument"] != held:
+            if held >= 0:
+                keep(memory, place, prices_seen, fast_sum, slow_sum, side, target)
+            held = top["instrument"]
+            memory = state[held]
+            place, prices_seen, side, target = memory["place"], memory["prices_seen"], memory["side"], float(memory["target"])
+            fast_sum, slow_sum = memory["fast_sum"], memory["slow_sum"]
         kind = top["kind"]
         if kind == TRADE or kind == BAR:
             prices = memory["prices"]
             slow = prices.size
             price = top["price"]
-            place = memory["place"]
-            leaves_fast = place - fast if place >= fast else place - fast + slow
-            fast_sum = memory["fast_sum"] + price - prices[leaves_fast]
-            slow_sum = memory["slow_sum"] + price - prices[place]
-            prices[place] = price
-            memory["place"] = place + 1 if place + 1 < slow else 0
-            memory["fast_sum"] = fast_sum
-            memory["slow_sum"] = slow_sum
-            if memory["prices_seen"] < slow - 1:
-                memory["prices_seen"] += 1
+            fast_sum += price - prices[np.uintp(place - fast if place >= fast else place - fast + slow)]
+            slow_sum += price - prices[np.uintp(place)]
+            prices[np.uintp(place)] = price
+            place = place + 1 if place + 1 < slow else 0
+            if prices_seen < slow - 1:
+                prices_seen += 1
             else:
+                before = side
                 side = 2 if fast_sum * slow > slow_sum * fast else 1
-                before = memory["side"]
-                if side != before:
-                    memory["side"] = side
-                    if before != 0:
-                        memory["target"] = lots if side == 2 else 0
-        targets[k] = float(memory["target"])
+                if side != before and before != 0:
+                    target = lots if side == 2 else 0.0
+        targets[k] = target
+    if held >= 0:
+        keep(memory, place, prices_seen, fast_sum, slow_sum, side, target)
+
+
+@inlined
+def keep(memory, place, prices_seen, fast_sum, slow_sum, side, target):  # type: ignore[no-untyped-def]
+    """Back into the memory of the instrument."""
+    memory["place"] = place
+    memory["prices_seen"] = prices_seen
+    memory["fast_sum"] = fast_sum
+    memory["slow_sum"] = slow_sum
+    memory["side"] = side
+    memory["target"] = int(target)
 
 
 def crossover(fast: int = 10, slow: int = 20, lots: int = 1) -> Kernel:

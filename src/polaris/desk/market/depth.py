@@ -14,8 +14,9 @@ import numpy.typing as npt
 from polaris.desk.columns import LEVELS, TOP
 from polaris.domain.book import FULL, clear, set_level
 from polaris.domain.instrument import Instruments
-from polaris.domain.kernel import kernel
-from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, DISCONNECTED, LAST, LIVE, QUOTE, STATUS, TRADE, Rows
+from polaris.domain.kernel import inlined, kernel
+from polaris.domain.market import ASK, BAR, CLEAR, DEPTH, DISCONNECTED, LAST, LIVE, QUOTE, STATUS, TRADE
+from polaris.domain.prefetch import prefetch
 
 SEEN = np.dtype(
     [
@@ -30,28 +31,31 @@ SEEN = np.dtype(
         ("stale", "<i8"),  # which of its sides changed since: 1 bids, 2 asks
     ]
 )
+AHEAD = 256  # rows: as far as it takes for memory to answer
 BAR_LOTS = 2**40  # what stands at a bar's close: bars say nothing of depth
 
 
 @kernel
-def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[no-untyped-def]
+def observe(rows, books, counts, seen, tops, depth, at):  # type: ignore[no-untyped-def]
     """Fold rows into books and tops; a row of an instrument nobody declared is nobody's.
 
     rows     ROW[n]
-    start    first row to take
     books    int64[instruments, 2, capacity, 2]   see domain.book
     counts   int64[instruments, 4]
     seen     SEEN[instruments + 1]                 the last record holds the clock of all
     tops     TOP[>= n], depth int64[>= n, 4, LEVELS] (or of length 0 where nobody reads depth), at int64[>= n]
-    returns  (next row, tops written): next row < n where a book ran full; grow it and call again
+    returns  (rows taken, tops written): fewer than n where a book ran full; grow it and go on from there
     """
     m = 0
     want_depth = depth.shape[0] > 0
     known = seen.size - 1
     every = seen[known]
     clock = every["clock"]
-    for i in range(start, rows.size):
+    i = 0
+    while i < rows.size:
+        prefetch(rows, i + AHEAD)
         row = rows[i]
+        i += 1
         kind = row["kind"]
         instrument = row["instrument"]
         clock = max(clock, row["ts_recv"])
@@ -82,7 +86,7 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             if set_level(books[instrument], counts[instrument], side, row["price"], row["quantity"]) == FULL:
                 every["clock"] = clock
                 forget_unfolded(seen)
-                return i, m
+                return i - 1, m
             if flags & LAST and s["quoted"] == 0:
                 bids = counts[instrument, 0]
                 asks = counts[instrument, 1]
@@ -95,13 +99,14 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
                 else:
                     s["valid"] = 0
         elif kind == BAR:
+            if flags & LAST and not want_depth:  # and those that follow it
+                taken, clock = bars(rows[i - 1 :], i - 1, clock, s, tops[m:], at[m:])
+                i += taken - 1
+                m += taken
+                continue
             price = row["price"]
             lots = row["quantity"]
-            s["bid"] = price
-            s["ask"] = price
-            s["bid_lots"] = BAR_LOTS
-            s["ask_lots"] = BAR_LOTS
-            s["valid"] = 1
+            close(s, price)
         else:
             if row["price"] != LIVE:
                 s["stale"] = 3
@@ -110,18 +115,8 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
             continue
         if flags & LAST == 0 or s["valid"] == 0:
             continue
-        top = tops[m]
-        top["ts"] = clock
-        top["instrument"] = instrument
-        top["kind"] = kind
-        top["flags"] = flags
-        top["bid"] = s["bid"]
-        top["ask"] = s["ask"]
-        top["bid_lots"] = s["bid_lots"]
-        top["ask_lots"] = s["ask_lots"]
-        top["price"] = price
-        top["lots"] = lots
-        at[m] = i
+        show(tops[m], clock, instrument, kind, flags, s["bid"], s["ask"], s["bid_lots"], s["ask_lots"], price, lots)
+        at[m] = i - 1
         if want_depth:
             write_depth(depth, m, s, books, counts, instrument)
             s["unfolded"] = m
@@ -130,6 +125,54 @@ def observe(rows, start, books, counts, seen, tops, depth, at):  # type: ignore[
     every["clock"] = clock
     forget_unfolded(seen)
     return rows.size, m
+
+
+@inlined
+def bars(rows, i, clock, s, tops, at):  # type: ignore[no-untyped-def]
+    """The first rows, as many as are whole bars of one instrument, in one stride; returns (how many, the clock then).
+
+    rows, tops, at  those of `observe` from row i and its boundary on
+    s               SEEN of the instrument
+    """
+    instrument = rows[0]["instrument"]
+    taken = rows.size
+    for k in range(rows.size):
+        row = rows[k]
+        if row["kind"] != BAR or row["instrument"] != instrument or row["flags"] & LAST == 0:
+            taken = k
+            break
+        prefetch(rows, k + AHEAD)
+        clock = max(clock, row["ts_recv"])
+        price = row["price"]
+        show(tops[k], clock, instrument, BAR, row["flags"], price, price, BAR_LOTS, BAR_LOTS, price, row["quantity"])
+        at[k] = i + k
+    close(s, rows[taken - 1]["price"])
+    return taken, clock
+
+
+@inlined
+def close(s, price):  # type: ignore[no-untyped-def]
+    """A bar's close is the touch."""
+    s["bid"] = price
+    s["ask"] = price
+    s["bid_lots"] = BAR_LOTS
+    s["ask_lots"] = BAR_LOTS
+    s["valid"] = 1
+
+
+@inlined
+def show(top, ts, instrument, kind, flags, bid, ask, bid_lots, ask_lots, price, lots):  # type: ignore[no-untyped-def]
+    """Write one TOP."""
+    top["ts"] = ts
+    top["instrument"] = instrument
+    top["kind"] = kind
+    top["flags"] = flags
+    top["bid"] = bid
+    top["ask"] = ask
+    top["bid_lots"] = bid_lots
+    top["ask_lots"] = ask_lots
+    top["price"] = price
+    top["lots"] = lots
 
 
 @kernel
@@ -185,41 +228,25 @@ def write_depth(depth, m, s, books, counts, instrument):  # type: ignore[no-unty
 
 
 class Market:
-    """The books of all instruments and the buffers a batch is unfolded into.
+    """The books of all instruments, and room for what a block of rows unfolds into: see `observe`, which takes all of it.
 
-    depth=False leaves the depth columns out: for strategies that look at the touch alone.
+    depth     False leaves the depth out: for strategies that look at the touch alone
+    block     rows
+    capacity  levels a side of a book has room for at first
     """
 
-    def __init__(self, instruments: Instruments, *, depth: bool = True, capacity: int = 1024) -> None:
+    def __init__(self, instruments: Instruments, *, depth: bool = True, block: int = 1024, capacity: int = 1024) -> None:
         n = len(instruments)
         self.books: npt.NDArray[np.int64] = np.zeros((n, 2, capacity, 2), np.int64)
         self.counts = np.zeros((n, 4), np.int64)
         self.seen: Any = np.zeros(n + 1, SEEN)
         self.seen["unfolded"] = -1
-        self._depth = depth
-        self._room(1024)
+        self.tops = np.zeros(block, TOP)
+        self.depth = np.zeros((block if depth else 0, 4, LEVELS), np.int64)
+        self.at = np.zeros(block, np.int64)
 
-    def update(self, rows: Rows) -> tuple[Any, Any, npt.NDArray[np.int64]]:
-        """(TOP[m], depth int64[m or 0, 4, LEVELS], int64[m] row of each top), valid until the next call."""
-        if len(rows) > len(self._tops):
-            self._room(len(rows))
-        start, m = 0, 0
-        while True:
-            depth = self._levels[m:] if self._depth else self._levels
-            start, more = observe(rows, start, self.books, self.counts, self.seen, self._tops[m:], depth, self._at[m:])
-            m += more
-            if start == len(rows):
-                break
-            self._grow()
-        return self._tops[:m], self._levels[:m] if self._depth else self._levels, self._at[:m]
-
-    def _room(self, rows: int) -> None:
-        size = max(rows, 1024)
-        self._tops = np.zeros(size, TOP)
-        self._levels = np.zeros((size if self._depth else 0, 4, LEVELS), np.int64)
-        self._at = np.zeros(size, np.int64)
-
-    def _grow(self) -> None:
+    def grow(self) -> None:
+        """Twice the room for every book."""
         n, _, capacity, _ = self.books.shape
         larger = np.zeros((n, 2, 2 * capacity, 2), np.int64)
         larger[:, :, :capacity] = self.books
