@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.market import DEPTH, LIVE, REASON_CHECKSUM, STATUS, SYNCING, RowBuffer
-from polaris.venues.comparison import Comparison, ComparisonLimits
+from polaris.venues.comparison import Comparison, ComparisonLimits, Differences
 from polaris.venues.protocol import SymbolStats
 from polaris.venues.sync import BookSync, SyncLimits
 
@@ -100,6 +100,43 @@ def test_a_level_is_right_if_it_was_so_when_we_asked():
         book.book.set(False, 100, 5)
         book.book.set(True, 101, 1)
     assert book.stats.checksums_ok == 2
+
+
+def test_a_difference_that_our_book_makes_good_is_none():
+    """The venue's word came before its update."""
+    book = a_book()
+    comparison = compared(book)
+    for ts in (10, 13, 16):
+        assert comparison.answer([(100, 4), (99, 6), (98, 7)], ASKS, ts * SECOND)
+        book.book.set(False, 100, 4)
+        comparison.due(ts * SECOND + 1)
+        book.book.set(False, 100, 5)
+    assert book.state == LIVE
+
+
+def test_a_difference_of_the_book_before_says_nothing_of_the_new_one():
+    book = a_book()
+    comparison = compared(book)
+    assert comparison.answer([(100, 4)], ASKS, 10 * SECOND)
+    book.lost(11 * SECOND, REASON_CHECKSUM)
+    book.replace(len(book._rows), 0, 11 * SECOND)
+    book.live(11 * SECOND)
+    for price, lots in BIDS:
+        book.book.set(False, price, lots)
+    for price, lots in ASKS:
+        book.book.set(True, price, lots)
+    assert comparison.answer([(100, 4)], ASKS, 20 * SECOND)
+    assert not comparison.answer([(100, 4)], ASKS, 23 * SECOND)
+
+
+def test_the_top_of_a_ticker_is_compared_whenever_it_comes():
+    book = a_book()
+    differences = Differences(book, ComparisonLimits(depth=1))
+    for tenth in range(30):
+        assert differences.found([(100, 4)], [(101, 1)], tenth * SECOND // 10)
+    assert differences
+    assert not differences.found([(100, 4)], [(101, 1)], 3 * SECOND)
+    assert (book.state, book.stats.checksums_failed) == (SYNCING, 1)
 
 
 def test_levels_beyond_what_all_lists_reach_are_not_compared():
