@@ -123,7 +123,7 @@ def test_a_damaged_frame_is_read_as_the_typed_decoder_reads_it(test_data, name, 
 
 def test_the_readers_are_the_same_without_the_compiler():
     root = Path(__file__).parents[2]
-    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken", "kucoin", "gemini")]
+    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken", "kucoin", "gemini", "coinbase_exchange")]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     ran = subprocess.run([sys.executable, "-m", "pytest", "-q", *files], cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-1000:]

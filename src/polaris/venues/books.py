@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from polaris.domain.book import Book
 from polaris.domain.instrument import Instrument
-from polaris.domain.market import RowBuffer
+from polaris.domain.kernel import kernel
+from polaris.domain.market import DISCONNECTED, LIVE, RowBuffer
 from polaris.venues.scan import table_of
 
 # the words of a head, one row a symbol; from OWN on they are the venue's
@@ -35,6 +36,8 @@ COUNTS: Final = 7  # int64[4] of domain.book
 OFFSET: Final = 11  # where its levels begin
 CAPACITY: Final = 12  # places a side
 FRESH: Final = 13  # 1 while no update has been applied to the snapshot
+DUE: Final = 14  # ns: when a book that is not LIVE asks for a snapshot
+CROSSED: Final = 15  # ns: since when the book is crossed, as far as was looked; 0 while it is not
 OWN: Final = 16
 
 # the words of the last row of `heads`, which is the feed's own
@@ -78,6 +81,8 @@ class Books:
             head[PRICE_DECIMALS], head[QUANTITY_DECIMALS] = instrument.price_decimals, instrument.quantity_decimals
             head[OFFSET], head[CAPACITY] = 4 * capacity * i, capacity
             self._books.append(Book(self._levels_of(i), head[COUNTS : COUNTS + 4], partial(self._grow, i)))
+        self._uneasy = np.zeros(len(instruments), np.int64)
+        self.uneasy(0, 0)
         self.take(b"", 0)  # the compiled code is in memory before the first frame
 
     @property
@@ -89,6 +94,11 @@ class Books:
     def book(self, i: int) -> Book:
         """The book of a symbol, for plain Python."""
         return self._books[i]
+
+    def uneasy(self, ts: int, silence_ns: int) -> list[int]:
+        """The symbols whose book needs a look: not LIVE and due, silent for longer, crossed, or crossed when it was last looked at."""
+        found: list[int] = self._uneasy[: find_uneasy(self.heads, self.levels, ts, silence_ns, self._uneasy)].tolist()
+        return found
 
     def take(self, payload: bytes, ts: int) -> int:
         """Read one frame.
@@ -125,3 +135,25 @@ class Books:
         for each, (book, held) in enumerate(zip(self._books, before, strict=True)):
             book.levels = self._levels_of(each)
             book.levels[:, : held.shape[1]] = held
+
+
+@kernel
+def find_uneasy(heads, levels, ts, silence_ns, found):  # type: ignore[no-untyped-def]
+    """Write the symbols that `Books.uneasy` names into found (int64[symbols]); returns how many."""
+    n = 0
+    for i in range(heads.shape[0] - 1):
+        state = heads[i, STATE]
+        if state == LIVE:
+            bids, asks = heads[i, COUNTS], heads[i, COUNTS + 1]
+            crossed = heads[i, CROSSED] != 0
+            if bids > 0 and asks > 0:
+                bid = levels[heads[i, OFFSET] + 2 * (bids - 1)]
+                ask = -levels[heads[i, OFFSET] + 2 * heads[i, CAPACITY] + 2 * (asks - 1)]
+                crossed = crossed or bid >= ask
+            look = crossed or ts - heads[i, LAST_UPDATE] > silence_ns
+        else:
+            look = state != DISCONNECTED and ts >= heads[i, DUE]
+        if look:
+            found[n] = i
+            n += 1
+    return n

@@ -39,6 +39,7 @@ class Join(Generic[Update, Snapshot]):
     update   (update, number, ts) writes its rows, of what is newer than `number`; may raise UnreadableNumber
     whole    (snapshot, ts) writes its rows; may raise UnreadableNumber
     fetch    what asks for a snapshot
+    overlap  updates are not numbered: only one that the snapshot holds already shows that nothing lies between them
     applied  (ts) after each update: where the venue has a word of its own to compare the book with
     """
 
@@ -53,12 +54,14 @@ class Join(Generic[Update, Snapshot]):
         whole: Callable[[Snapshot, int], None],
         fetch: Fetch,
         applied: Callable[[int], None] = lambda ts: None,
+        overlap: bool = False,
     ) -> None:
         self.book = book
         self.head = book.head
         self.stats = stats
         self._rows, self._wishes, self._fetch = rows, wishes, fetch
         self._follows, self._update, self._whole, self._applied = follows, update, whole, applied
+        self._overlap = overlap
         self._buffer: deque[Update] = deque()
         self._waiting: Snapshot | None = None  # for the first update
 
@@ -142,11 +145,12 @@ class Join(Generic[Update, Snapshot]):
         snapshot, buffer, book = self._waiting, self._buffer, self.book
         if snapshot is None or not (buffer or book.state >= LIVE):
             return  # nothing says yet where the stream begins: wait
+        unseen = self._overlap and bool(buffer) and buffer[0].last_id > snapshot.last_id
         while buffer and buffer[0].last_id <= snapshot.last_id:
             self._ignore("update before snapshot")
             buffer.popleft()
         self._waiting = None
-        if buffer and not self._follows(buffer[0], snapshot.last_id, True):
+        if unseen or (buffer and not self._follows(buffer[0], snapshot.last_id, True)):
             self._ignore("snapshot older than the stream")
             book.refused(ts)
             return

@@ -22,8 +22,10 @@ OURS: Final = {
     "binance-coinm": "polaris.venues.binance:COINM_VENUE",
     "kraken": "polaris.venues.kraken:VENUE",
     "kucoin": "polaris.venues.kucoin:VENUE",
+    "bitstamp": "polaris.venues.bitstamp:VENUE",
     "kraken-v1": "polaris.venues.kraken:V1_VENUE",
     "gemini": "polaris.venues.gemini:VENUE",
+    "coinbase-exchange": "polaris.venues.coinbase_exchange:VENUE",
 }
 
 

@@ -204,6 +204,22 @@ def skip(payload, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def skip_list(payload, at):  # type: ignore[no-untyped-def]
+    """The position behind a list of lists of texts without brackets; what is in it is for its reader to understand."""
+    if byte(payload, at) != OPEN_LIST:
+        return LOST
+    depth = 0
+    for i in range(at, len(payload)):
+        if payload[i] == OPEN_LIST:
+            depth += 1
+        elif payload[i] == CLOSE_LIST:
+            depth -= 1
+            if depth == 0:
+                return i + 1
+    return LOST
+
+
+@kernel
 def nanos(payload, at, end):  # type: ignore[no-untyped-def]
     """RFC 3339 in UTC as nanoseconds; LOST where it is no such time. `at` and `end` are inside the quotes.
 

@@ -44,7 +44,7 @@ from polaris.domain.market import (
     RowBuffer,
     Rows,
 )
-from polaris.venues.books import LAST_UPDATE, STATE, UPDATE_ID
+from polaris.venues.books import CROSSED, DUE, LAST_UPDATE, STATE, UPDATE_ID
 from polaris.venues.protocol import SymbolStats
 
 SECOND: Final = 1_000_000_000
@@ -78,10 +78,8 @@ class BookSync:
         self.book = book if book is not None else Book()
         self._rows = rows
         self._limits = limits
-        self._crossed_ns = 0  # since when; 0 while it is not
         self._asked_ns = 0
         self._asks = 0  # since the book was last LIVE
-        self._due_ns = 0
 
     @property
     def state(self) -> int:
@@ -97,7 +95,7 @@ class BookSync:
         """The socket is open: the book is SYNCING, and due for a snapshot in `patience_ns` if none came by itself."""
         self.book.clear()
         self._asks = 0
-        self._due_ns = ts + patience_ns
+        self.head[DUE] = ts + patience_ns
         self._enter(SYNCING, REASON_CONNECT, ts)
 
     def disconnected(self, ts: int) -> None:
@@ -114,28 +112,28 @@ class BookSync:
         if self.state >= LIVE:
             self.stats.resyncs += 1
         self.book.clear()
-        self._crossed_ns = 0
-        self._due_ns = max(ts, self._asked_ns + self._wait_ns()) if self._asked_ns else ts
+        self.head[CROSSED] = 0
+        self.head[DUE] = max(ts, self._asked_ns + self._wait_ns()) if self._asked_ns else ts
         self._enter(SYNCING, reason, ts)
 
     def due(self, ts: int) -> bool:
         """Whether a snapshot is wanted and it is time to ask."""
-        return (self.state == SYNCING or self.state == STALE) and ts >= self._due_ns
+        return (self.state == SYNCING or self.state == STALE) and ts >= int(self.head[DUE])
 
     def hasten(self, ts: int) -> None:
         """The stream has begun: no need to wait any longer with the first request."""
         if not self._asks:
-            self._due_ns = ts
+            self.head[DUE] = ts
 
     def asked(self, ts: int) -> None:
         """The feed asked for a snapshot."""
-        self._due_ns = ts + max(self._limits.answer_ns, self._wait_ns())
+        self.head[DUE] = ts + max(self._limits.answer_ns, self._wait_ns())
         self._asked_ns = ts
         self._asks += 1
 
     def refused(self, ts: int) -> None:
         """The snapshot that came, or its absence, is of no use: ask again after a while."""
-        self._due_ns = ts + self._wait_ns()
+        self.head[DUE] = ts + self._wait_ns()
 
     def replace(self, start: int, update_id: int, ts: int) -> None:
         """The rows from `start` on are a whole snapshot: they replace the book. `live` says when it can be trusted."""
@@ -166,7 +164,7 @@ class BookSync:
     def live(self, ts: int) -> None:
         """The snapshot and what followed it fit together."""
         self._asks = 0
-        self._crossed_ns = 0
+        self.head[CROSSED] = 0
         self._enter(LIVE, REASON_NONE, ts)
 
     def tick(self, ts: int) -> None:
@@ -174,13 +172,13 @@ class BookSync:
         if self.state != LIVE:
             return
         if ts - self.stats.last_update_ns > self._limits.silence_ns:
-            self._due_ns = ts
+            self.head[DUE] = ts
             self._enter(STALE, REASON_SILENCE, ts)
         elif not self.book.crossed:
-            self._crossed_ns = 0
-        elif not self._crossed_ns:
-            self._crossed_ns = ts
-        elif ts - self._crossed_ns >= self._limits.crossed_ns:
+            self.head[CROSSED] = 0
+        elif not self.head[CROSSED]:
+            self.head[CROSSED] = ts
+        elif ts - int(self.head[CROSSED]) >= self._limits.crossed_ns:
             self.stats.crossed += 1
             self.lost(ts, REASON_CROSSED)
 

@@ -87,6 +87,7 @@ class BinanceFeed:
         self._books = Books(ours, self.rows, take, _stream_names(ours), own=OWN_WORDS)
         self._books.heads[:-1, CHAINED] = market.chained
         self.stats = FeedStats(head=self._books.feed)
+        self._silence_ns = (limits or SyncLimits()).silence_ns
         self._symbols: dict[str, _Symbol] = {}
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
@@ -119,8 +120,8 @@ class BinanceFeed:
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, and ask for what is due."""
-        for symbol in self._symbols.values():
-            symbol.book.tick(ts)
+        for i in self._books.uneasy(ts, self._silence_ns):
+            self._by_number[i].book.tick(ts)
 
     def book_text(self, wire: str, depth: int) -> tuple[list[list[str]], list[list[str]], int, int]:
         """(top bids, top asks, number of bids, number of asks) as the venue's decimal text."""

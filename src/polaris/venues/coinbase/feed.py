@@ -55,6 +55,7 @@ class CoinbaseFeed:
         self._reader = Books(ours, self.rows, take, {instrument.wire.encode(): (i, 0) for i, instrument in enumerate(ours)}, own=1)
         self._head = self._reader.feed
         self.stats = FeedStats(head=self._head)
+        self._silence_ns = (limits or SyncLimits()).silence_ns
         self._books: dict[str, BookSync] = {}
         self._decoders: dict[str, Decoder] = {}
         times = Times("time of coinbase")
@@ -85,9 +86,11 @@ class CoinbaseFeed:
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, and ask for what is due."""
-        for book in self._books.values():
-            book.tick(ts)
-        self._ask(ts)
+        uneasy = self._reader.uneasy(ts, self._silence_ns)
+        for i in uneasy:
+            self._by_number[i].tick(ts)
+        if uneasy:
+            self._ask(ts)
 
     def response(self, tag: str, body: bytes, ts: int, status: int = 200) -> None:
         """Nothing is fetched from this venue."""

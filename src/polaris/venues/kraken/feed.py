@@ -51,6 +51,7 @@ class _Feed(ABC):
         names = {instrument.wire.encode(): (i, 0) for i, instrument in enumerate(ours)}
         self._reader = Books(ours, self.rows, type(self).take, names, own=OWN_WORDS)
         self.stats = FeedStats(head=self._reader.feed)
+        self._silence_ns = (limits or SyncLimits()).silence_ns
         self._symbols: dict[str, _Symbol] = {}
         times = Times("time of kraken")
         for i, instrument in enumerate(ours):
@@ -85,9 +86,11 @@ class _Feed(ABC):
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, and ask for what is due."""
-        for symbol in self._symbols.values():
-            symbol.book.tick(ts)
-        self._ask(ts)
+        uneasy = self._reader.uneasy(ts, self._silence_ns)
+        for i in uneasy:
+            self._by_number[i].book.tick(ts)
+        if uneasy:
+            self._ask(ts)
 
     def response(self, tag: str, body: bytes, ts: int, status: int = 200) -> None:
         """Nothing is fetched from this venue: whatever came, nobody asked for it."""

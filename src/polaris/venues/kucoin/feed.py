@@ -63,6 +63,8 @@ class KucoinFeed:
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
             self._symbols[instrument.wire] = _Symbol(self, instrument, stats, limits or SyncLimits(), self._books, i)
+        self._by_number = list(self._symbols.values())
+        self._silence_ns = (limits or SyncLimits()).silence_ns
         self._url = ""  # of the next connection; used once
         self._connections = self._messages = 0
         self._ping_ns, self._pinged = PING_NS, 0
@@ -86,8 +88,8 @@ class KucoinFeed:
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, ask for what is due, and ping in time."""
-        for symbol in self._symbols.values():
-            symbol.book.tick(ts)
+        for i in self._books.uneasy(ts, self._silence_ns):
+            self._by_number[i].book.tick(ts)
         if ts - self._pinged >= self._ping_ns:
             self._pinged = ts
             self._send({"type": "ping"})
