@@ -45,6 +45,7 @@ from polaris.venues.reading import UNREADABLE, Times
 from polaris.venues.sync import BookSync, SyncLimits
 
 CHANNELS: Final = ("level2_batch", "matches", "heartbeat", "ticker")
+COMPARE_NS: Final = 1_000_000_000  # between two looks at what is to be compared
 BOOK_CHANNELS: Final = ("snapshot", "l2update", "")  # where a frame that can't be read may have been a book's
 
 _FRAME: msgspec.json.Decoder[AnyFrame] = msgspec.json.Decoder(AnyFrame)
@@ -89,6 +90,9 @@ class CoinbaseExchangeFeed:
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
         self._quotes = quotes
+        limits = limits or SyncLimits()
+        self._silence_ns = limits.silence_ns
+        self._compared_ns = 0
         ours = [instrument for instrument in instruments if instrument.key.venue == self.venue]
         self._books = Books(ours, self.rows, take, {instrument.wire.encode(): (i, 0) for i, instrument in enumerate(ours)})
         self.stats = FeedStats(head=self._books.feed)
@@ -99,9 +103,10 @@ class CoinbaseExchangeFeed:
         compared = comparison or ComparisonLimits(depth=1)
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
-            product = self._products[instrument.wire] = _Product(instrument, self.rows, stats, limits or SyncLimits(), self._books.book(i), times)
+            product = self._products[instrument.wire] = _Product(instrument, self.rows, stats, limits, self._books.book(i), times)
             product.comparison = Comparison(product.book, i, len(ours), compared)
             product.ticker = Differences(product.book, compared)
+        self._by_number = list(self._products.values())
 
     def url(self) -> str:
         """The socket has one path."""
@@ -122,10 +127,14 @@ class CoinbaseExchangeFeed:
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, ask for what is due, and for what is to be compared."""
-        for product in self._products.values():
-            product.book.tick(ts)
+        for i in self._books.uneasy(ts, self._silence_ns):
+            self._by_number[i].book.tick(ts)
+            self._ask(self._by_number[i], ts)
+        if ts - self._compared_ns < COMPARE_NS:
+            return
+        self._compared_ns = ts
+        for product in self._by_number:
             product.ticker.tick()
-            self._ask(product, ts)
             if product.comparison.due(ts):
                 product.comparison.asked(ts)
                 self.wishes.append(Fetch(book_path(product.wire), f"book:{product.wire}"))

@@ -30,6 +30,8 @@ from polaris.venues.protocol import FeedStats, Fetch, Send, SymbolStats, Wish
 from polaris.venues.reading import UNREADABLE
 from polaris.venues.sync import BookSync, SyncLimits
 
+COMPARE_NS: Final = 1_000_000_000  # between two looks at what is to be compared
+
 _FRAME: msgspec.json.Decoder[AnyFrame] = msgspec.json.Decoder(AnyFrame)
 _SHAPE: Final = inspect.type_info(AnyFrame)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
@@ -58,6 +60,9 @@ class GeminiFeed:
         self.instruments = instruments
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
+        limits = limits or SyncLimits()
+        self._silence_ns = limits.silence_ns
+        self._compared_ns = 0
         ours = [instrument for instrument in instruments if instrument.key.venue == self.venue]
         self._books = Books(ours, self.rows, take, {instrument.wire.encode(): (i, 0) for i, instrument in enumerate(ours)}, own=OWN_WORDS)
         self.stats = FeedStats(head=self._books.feed)
@@ -65,7 +70,7 @@ class GeminiFeed:
         self._symbols: dict[str, _Symbol] = {}
         for i, instrument in enumerate(ours):
             stats = self.stats.symbols[instrument.wire] = SymbolStats(head=self._books.heads[i])
-            symbol = self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits or SyncLimits(), self._books.book(i))
+            symbol = self._symbols[instrument.wire] = _Symbol(instrument, self.rows, stats, limits, self._books.book(i))
             symbol.comparison = Comparison(symbol.book, i, len(ours), comparison)
         self._by_number = list(self._symbols.values())
 
@@ -88,9 +93,13 @@ class GeminiFeed:
 
     def tick(self, ts: int) -> None:
         """See silence and crossed books, ask for what is due, and for what is to be compared."""
-        for symbol in self._symbols.values():
-            symbol.book.tick(ts)
-            self._ask(symbol, ts)
+        for i in self._books.uneasy(ts, self._silence_ns):
+            self._by_number[i].book.tick(ts)
+            self._ask(self._by_number[i], ts)
+        if ts - self._compared_ns < COMPARE_NS:
+            return
+        self._compared_ns = ts
+        for symbol in self._by_number:
             if symbol.comparison.due(ts):
                 symbol.comparison.asked(ts)
                 self.wishes.append(Fetch(book_path(symbol.wire, symbol.comparison.limits.depth), f"book:{symbol.wire}"))
