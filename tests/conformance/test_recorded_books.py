@@ -19,8 +19,9 @@ EXPECTED = {
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
     "gemini_v2_20260809.jsonl.gz": "gemini",
     "kucoin_20210425.jsonl.gz": "kucoin",
+    "bitstamp_20220105.jsonl.gz": "bitstamp",
 }
-SILENT = {"LTX-USDT"}  # subscribed to, and never heard of: no snapshot, so never LIVE
+SILENT = {"LTX-USDT", "sgbeur"}  # subscribed to, and never heard of: no snapshot, so never LIVE
 
 
 def plain(*sides):

@@ -30,6 +30,7 @@ RECORDINGS = {
     "coinbase_advanced_20260809.jsonl.gz": "coinbase",
     "kraken_v1_20210417.jsonl.gz": "kraken-v1",
     "kucoin_20210425.jsonl.gz": "kucoin",
+    "bitstamp_20220105.jsonl.gz": "bitstamp",
     "gemini_v2_20260809.jsonl.gz": "gemini",
 }
 CUTS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 4), st.binary(max_size=6) | st.sampled_from([b"0", b"9", b",", b'"', b"}", b".", b"-", b" "])), max_size=3)
@@ -123,7 +124,7 @@ def test_a_damaged_frame_is_read_as_the_typed_decoder_reads_it(test_data, name, 
 
 def test_the_readers_are_the_same_without_the_compiler():
     root = Path(__file__).parents[2]
-    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken", "kucoin", "gemini", "coinbase_exchange")]
+    files = [f"tests/unit/venues/test_{name}.py" for name in ("scan", "binance", "coinbase", "kraken", "kucoin", "bitstamp", "gemini", "coinbase_exchange")]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     ran = subprocess.run([sys.executable, "-m", "pytest", "-q", *files], cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-1000:]
