@@ -58,6 +58,8 @@ def _drive() -> None:
     from polaris.desk.settings import DeskSettings, ExecutionSettings, SizingSettings
     from polaris.desk.strategy import Strategy, Trader
     from polaris.domain.book import Book
+    from polaris.domain.instrument import Instrument, InstrumentId, Instruments, Key, Product
+    from polaris.venues import registry
 
     instruments = sample_instruments(2)
     for fill_model in ("queue", "touch"):
@@ -75,6 +77,9 @@ def _drive() -> None:
     book = Book()
     book.apply(rows, 0)
     book.set(False, 1, 1)
+    for name in ("binance", "coinbase"):  # of the built-in market; any other is compiled as its feed is made, before it connects
+        item = Instrument(id=InstrumentId(0), key=Key(name, Product.SPOT, "BTC", "USD"), wire="BTC-USD", price_decimals=2, quantity_decimals=8)
+        registry.venue(name).feed(Instruments([item]), RowBuffer())  # loads what reads its frames
 
 
 def _rows() -> Rows:
