@@ -13,12 +13,11 @@ from polaris.desk.columns import LEVELS
 from polaris.desk.execution.orders import ask_cancel, fill, report, sweep_finished, tell
 from polaris.desk.execution.planner import plan
 from polaris.desk.execution.venue import concerns, keep_depth, mature, meet
-from polaris.desk.ledger.book import mark, mids_between
+from polaris.desk.ledger.book import mark, worth
 from polaris.desk.risk.limits import drawdown, drawdown_at, limit_target, loss_figures, watch_losses
 from polaris.desk.sizing.kelly import wanted_lots
 from polaris.desk.state import FILL_VENUE, ORDER_SLOTS, SIZE_DIRECT
 from polaris.domain.control import DEPOSIT, KILL, PAUSE, RELEASE, RESUME
-from polaris.domain.exact import MOST
 from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import BAR, CONTROL, LIVE, REPORT, STATUS, TIMER
 from polaris.domain.orders import (
@@ -167,8 +166,9 @@ def look(account, terms, positions, row, tops, k):  # type: ignore[no-untyped-de
 def calm(rule, terms, account, positions, tops, at, targets, targeted, k):  # type: ignore[no-untyped-def]
     """The first boundary from k on at which something may happen, while nothing works and the position is the wanted one.
 
-    That is: a row that is no boundary, another instrument, another wish, a point of the equity curve or a new day, equity
-    at a peak, below its trough or at a loss limit. Before it only marks move, and of marks only the last one stays.
+    That is: a row that is no boundary, another instrument, another wish, a point of the equity curve or a new day, a loss
+    limit. Before it only marks move, and of marks only the last one stays, the highest and the lowest equity they led to,
+    and the worst drawdown: peak and trough move as in `watch_losses`.
     """
     instrument = tops[k]["instrument"]
     if k + 1 == at.size or tops[k + 1]["instrument"] != instrument:  # no stride for one
@@ -178,29 +178,41 @@ def calm(rule, terms, account, positions, tops, at, targets, targeted, k):  # ty
     wanted = not targeted or (position["target"] == lots and -(2**53) < lots < 2**53)
     if account["active"] > 0 or account["halt"] != PASS or not wanted or (targeted and targets[k] != lots):
         return k
+    term = terms[instrument]
     until = account["sampled"] + rule["equity_sample_ns"]
-    low, high = -MOST, MOST  # of bid + ask
+    others = account["cash"] + account["marked"] - position["value"]
+    peak, worst = account["peak"], account["max_drawdown"]
+    floor = account["day_equity"] - rule["max_daily_loss"] + 1
+    lowest = max(account["trough"], floor)
     if lots != 0:
         until = min(until, account["day_ends"])
-        peak = account["peak"]
-        lowest = max(account["trough"], account["day_equity"] - rule["max_daily_loss"] + 1)
         if drawdown_at(lowest, peak) >= rule["max_drawdown"]:
             return k
-        others = account["cash"] + account["marked"] - position["value"]
-        low, high = mids_between(position, terms[instrument], lowest - others, peak - others)
-    return k + steady(tops[k:], at[k:], targets[k:], instrument, until, targeted, lots, low, high)
-
-
-@inlined
-def steady(tops, at, targets, instrument, until, targeted, lots, low, high):  # type: ignore[no-untyped-def]
-    """How many boundaries follow row on row, of one instrument, earlier than `until`, with this target and bid + ask in low .. high."""
-    row = at[0]
-    for k in range(at.size):
-        top = tops[k]
-        mid2 = top["bid"] + top["ask"]
-        if at[k] - k != row or top["instrument"] != instrument or top["ts"] >= until or mid2 < low or mid2 > high or (targeted and targets[k] != lots):
-            return k
-    return at.size
+    tops, at, targets = tops[k:], at[k:], targets[k:]
+    row, passed = at[0], at.size
+    for j in range(at.size):
+        top = tops[j]
+        if at[j] - j != row or top["instrument"] != instrument or top["ts"] >= until or (targeted and targets[j] != lots):
+            passed = j
+            break
+        if lots == 0:
+            continue
+        equity = others + worth(position, term, top["bid"] + top["ask"])
+        if equity >= peak:
+            peak = equity
+            account["peak"] = equity
+            account["trough"] = equity
+            lowest = max(equity, floor)
+        elif equity < lowest:
+            fallen = drawdown_at(equity, peak)
+            if equity < floor or fallen >= rule["max_drawdown"]:
+                passed = j
+                break
+            worst = max(worst, fallen)
+            account["trough"] = equity
+            lowest = equity
+    account["max_drawdown"] = worst
+    return k + passed
 
 
 @kernel

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from polaris.desk.ledger.book import book_fill, fee_of, mark, mids_between, notional, worth
+from polaris.desk.ledger.book import book_fill, fee_of, mark, notional
 from polaris.desk.state import ACCOUNT, POSITION, TERMS
 from polaris.domain.exact import MOST
 from polaris.domain.orders import BUY, MAKER, SELL, TAKER
@@ -111,24 +109,3 @@ def test_equity_and_gross_follow_the_mid():
     assert (position["value"], account["marked"], account["gross"], account["equity"]) == (-1650, -1650, 1650, 10_100)
     mark(account, position, term, 180)
     assert (account["gross"], account["equity"]) == (1350, 10_400)
-
-
-@given(
-    st.integers(-(10**13), 10**13).filter(bool), st.sampled_from([(1, 1), (1000, 1), (1, 1000), (10**9, 1), (1, 10**12)]), st.integers(0, 10**11),
-    st.integers(0, 10**15), st.integers(0, 10**15),
-)  # fmt: skip
-@example(3, (1, 1000), 5, 0, 0)
-@example(1, (1, 10**12), 10**11, 10**15, 10**15)
-def test_between_two_values_lie_mids_of_which_none_is_worth_less_or_too_much(lots, scales, mid2, below, above):
-    position, term = books()[1], terms(*scales)
-    position["lots"] = lots
-    here = worth(position, term, mid2)
-    if abs(here) > 10**17:
-        return
-    least, most = here - below, here + above
-    low, high = mids_between(position, term, least, most)
-    if low <= high:
-        for mid in {low, high, (low + high) // 2}:
-            assert least <= worth(position, term, mid) < most
-        tick = abs(lots) * term["money_per_tick_lot"] / 2
-        assert not tick + 4 < min(below, above) or low <= mid2 <= high

@@ -5,14 +5,11 @@ After every event, exactly and in integers:
 A notional that is no whole unit of money is rounded against us: a buy up, a sell down, a fee up.
 """
 
-import math
-
 from polaris.domain.exact import MOST, mul_div, mul_div_up
 from polaris.domain.kernel import inlined
 from polaris.domain.orders import MAKER, SELL
 
 MILLION = 1_000_000
-DOUBT = 2.0**-48  # sixteen times what one step in floats may round away
 
 
 @inlined
@@ -100,21 +97,3 @@ def mark(account, position, term, mid2):  # type: ignore[no-untyped-def]
 def worth(position, term, mid2):  # type: ignore[no-untyped-def]
     """What is held, at the mid, in money."""
     return int(float(position["lots"]) * float(mid2) * 0.5 * term["money_per_tick_lot"])
-
-
-@inlined
-def mids_between(position, term, least, most):  # type: ignore[no-untyped-def]
-    """Mids at which what is held is surely worth `least` or more, and less than `most`.
-
-    least, most  money
-    returns      the lowest and the highest of them as bid + ask, ticks; the lowest is above the highest where there are none
-    """
-    unit = 0.5 * float(position["lots"]) * term["money_per_tick_lot"]  # money a tick of bid + ask
-    low, high = float(least), float(most)
-    low = (low + 2.0 + DOUBT * abs(low)) / unit  # `worth` drops a fraction and its floats round: this leaves no doubt
-    high = (high - 2.0 - DOUBT * abs(high)) / unit
-    if unit < 0.0:
-        low, high = high, low
-    if not (low > -1e15 and high < 1e15):  # beyond, a float is no whole tick
-        return 1, 0
-    return math.ceil(low), math.floor(high)
