@@ -47,7 +47,8 @@ def rest(where: VenueEndpoint, clock: Callable[[], int], *, limits: VenueLimits 
     """The REST host of an endpoint, with the venue's throttle."""
     allowed = limits or registry.venue(where.name).limits
     throttle = Throttle(allowed.rest_per_second, allowed.rest_burst)
-    return Rest(where.rest_url, throttle, clock=clock, capture=capture, conn=f"{where.name.upper()}.http.0")
+    headers = registry.venue(where.name).headers()
+    return Rest(where.rest_url, throttle, clock=clock, headers=headers, capture=capture, conn=f"{where.name.upper()}.http.0")
 
 
 async def discover(

@@ -16,6 +16,7 @@ from polaris.domain.market import RowBuffer
 from polaris.venues import books
 from polaris.venues.capture import Line
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
+from polaris.venues.secrets import Secret
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Send:
     """Send this text on the feed's socket."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """Send this text, which holds a secret, on the feed's socket: no capture keeps it."""
+
+    text: Secret
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Reconnect:
     reason: str
 
 
-Wish = Send | Fetch | Reconnect
+Wish = Send | Login | Fetch | Reconnect
 
 
 @dataclass
@@ -164,6 +172,7 @@ class Venue:
     feed         (instruments, rows) -> a feed for those of them that are this venue's, writing into `rows`
     public       where it is
     limits       what it allows
+    headers      what every request for a document carries, where even public ones need a key. Raises BadConfig where there is none
     opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
     """
 
@@ -178,3 +187,4 @@ class Venue:
     public: VenueEndpoint
     limits: VenueLimits = field(default_factory=VenueLimits)
     opening: Fetch | None = None
+    headers: Callable[[], dict[str, Secret]] = dict

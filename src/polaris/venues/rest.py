@@ -6,7 +6,7 @@ as long as the venue asked, so the next `get` waits instead of making things wor
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from polaris.venues.capture import CaptureWriter
+from polaris.venues.secrets import Secret
 from polaris.venues.throttle import Throttle
 
 SECOND: Final = 1_000_000_000
@@ -39,6 +40,7 @@ class Rest:
     throttle   shared by everyone who asks this host
     timeout_s  for connecting, and for each pause between bytes
     clock      wall time in ns
+    headers    sent with every request
     capture    keeps answers with status 200 under the name `conn`
     """
 
@@ -49,6 +51,7 @@ class Rest:
         *,
         timeout_s: float = 10.0,
         clock: Callable[[], int] = time.time_ns,
+        headers: Mapping[str, Secret] | None = None,
         capture: CaptureWriter | None = None,
         conn: str = "http",
         transport: httpx.AsyncBaseTransport | None = None,
@@ -59,7 +62,8 @@ class Rest:
         self._capture = capture
         self._conn = conn
         away = urlsplit(base_url).hostname not in LOOPBACK  # a proxy of the environment is for hosts elsewhere
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, trust_env=away, transport=transport)
+        revealed = {name: value.reveal() for name, value in (headers or {}).items()}
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, trust_env=away, transport=transport, headers=revealed)
 
     async def get(self, path: str, method: str = "GET") -> Answer:
         """GET a path with its query (or POST nothing to it), after the throttle's wait."""

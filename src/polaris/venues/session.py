@@ -19,7 +19,7 @@ from typing import Final
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from polaris.venues.capture import CaptureWriter
-from polaris.venues.protocol import Feed, Fetch, Reconnect, Send
+from polaris.venues.protocol import Feed, Fetch, Login, Reconnect, Send
 from polaris.venues.rest import SECOND, Rest
 from polaris.venues.throttle import Throttle
 
@@ -360,6 +360,9 @@ class _Connection(WSListener):
                         asyncio.get_running_loop().call_later(wait / SECOND, self._send, text)
                     else:
                         self._send(text)
+                case Login(text=secret):
+                    if self._transport is not None and not self._left and not self._transport.is_disconnected:
+                        self._transport.send(WSMsgType.TEXT, secret.reveal())
                 case Fetch(path=path, tag=tag):
                     task = asyncio.get_running_loop().create_task(self._fetch(path, tag))
                     self._fetches.add(task)
