@@ -26,6 +26,7 @@ OURS: Final = {
     "kraken-v1": "polaris.venues.kraken:V1_VENUE",
     "gemini": "polaris.venues.gemini:VENUE",
     "coinbase-exchange": "polaris.venues.coinbase_exchange:VENUE",
+    "alpaca": "polaris.venues.alpaca:VENUE",
 }
 
 
