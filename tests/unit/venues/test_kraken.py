@@ -171,6 +171,15 @@ def test_v1_proves_a_book_with_two_parts_in_one_frame():
     assert (state(feed, "XBT/USD"), feed.stats.symbols["XBT/USD"].checksums_failed) == (SYNCING, 1)
 
 
+def test_v1_believes_no_time_that_nanoseconds_cannot_hold():
+    feed = connected(V1_VENUE)
+    whole = [[[f"{price}0000", quantity, "1534614248.123678"] for price, quantity in side] for side in (ASKS, BIDS)]
+    feed.frame(v1(msgspec.json.encode({"as": whole[0], "bs": whole[1]}).decode(), "book-1000"), TS)
+    said = f'{{"b":[["{BIDS[0][0]}0000","{BIDS[0][1]}","11534614249.123678"]],"c":"{checksum(BIDS, ASKS)}"}}'
+    feed.frame(v1(said, "book-1000"), TS + SECOND)
+    assert (state(feed, "XBT/USD"), feed.stats.bad_messages) == (SYNCING, 1)
+
+
 def test_v1_trades_carry_the_takers_side():
     feed = connected(V1_VENUE)
     feed.frame(v1('[["5541.20000","0.15850568","1534614057.321597","s","l",""],["6060.00000","0.02455000","1534614057.324998","b","l",""]]', "trade"), TS)

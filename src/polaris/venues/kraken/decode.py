@@ -64,6 +64,7 @@ OWN_WORDS: Final = 1
 CHECKED_LEVELS: Final = 10
 SECONDS_DECIMALS: Final = 9
 MICROS_DECIMALS: Final = 6  # what v1 gives of a second, and what `decimal` can hold of one
+MOST_MICROS: Final = 2**63 // 1000 - 1
 _HALF_DIGITS: Final = 9
 _HALF: Final = 10**_HALF_DIGITS
 
@@ -152,9 +153,6 @@ def take_v1(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-u
     return _update(rows, size, n, heads, i, levels, ts, checksum)
 
 
-
-
-
 @inlined
 def _v1_levels(payload, at, n, rows, ts, head, flags):  # type: ignore[no-untyped-def]
     """(position, rows then) behind a list of ["price","volume","time"] or, republished, ["price","volume","time","r"]."""
@@ -169,7 +167,7 @@ def _v1_levels(payload, at, n, rows, ts, head, flags):  # type: ignore[no-untype
             at = expect(payload, at, _REPUBLISHED)
         at = mark(payload, at, CLOSE_LIST)
         sign = byte(payload, at)
-        if sign != COMMA and sign != CLOSE_LIST:
+        if micros > MOST_MICROS or (sign != COMMA and sign != CLOSE_LIST):
             return LOST, n
         if n >= rows.shape[0]:
             return LOST, NO_ROWS
