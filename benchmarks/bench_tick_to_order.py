@@ -41,6 +41,7 @@ from picows import (
 
 from bench_pipeline import processor
 from polaris.app.compose import CoreSettings, LoggedDesk, core
+from polaris.app.steady import steady
 from polaris.desk.bank import BankSettings
 from polaris.desk.ensemble import EnsembleSettings
 from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings, SizingSettings
@@ -265,9 +266,7 @@ async def desk_process(port: int, folder: Path, busy_poll: bool) -> None:
         taken.append((time.time_ns() - came, time.thread_time_ns() - began))
 
     desk.on_records.append(send)
-    gc.collect()
-    gc.freeze()
-    gc.disable()
+    steady()
     running = asyncio.create_task(feeds.run(on_rows))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):

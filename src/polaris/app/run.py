@@ -27,6 +27,7 @@ from polaris.app.market import Market, market
 from polaris.app.observe import Observer
 from polaris.app.settings import Settings
 from polaris.app.status import Status
+from polaris.app.steady import steady
 from polaris.domain.errors import PolarisError
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import TIMER, RowBuffer, Rows
@@ -109,6 +110,7 @@ class Running:
         server = await metrics.serve(self.settings.server.host, self.settings.server.port, self.observer.status)
         listening(server.port)
         self.store.start()
+        steady()
         tasks = {
             asyncio.create_task(self.feeds.run(self.on_rows)),
             asyncio.create_task(self._clock()),
