@@ -115,7 +115,7 @@ class RowBuffer:
 
     def __init__(self, capacity: int = 4096) -> None:
         self.size = 0
-        self._hold(np.zeros(capacity, ROW))
+        self._hold(_blank(capacity))
 
     def append(
         self,
@@ -192,7 +192,7 @@ class RowBuffer:
         return self.size
 
     def _grow(self, need: int) -> None:
-        larger = np.zeros(max(need, 2 * len(self._rows)), ROW)
+        larger = _blank(max(need, 2 * len(self._rows)))
         larger.view(np.uint8)[: len(self._bytes)] = self._bytes
         self._hold(larger)
 
@@ -200,6 +200,13 @@ class RowBuffer:
         self._rows = rows
         self._bytes = rows.view(np.uint8).data
         self.words = rows.view(np.int64).reshape(-1, 8)  # the same memory, for kernels: instrument, kind and flags share word 3
+
+
+def _blank(capacity: int) -> Rows:
+    """Rows of zeros, written out: memory that the kernel only promised would cost a frame its time."""
+    rows = np.empty(capacity, ROW)
+    rows.view(np.uint8).fill(0)
+    return rows
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

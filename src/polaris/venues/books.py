@@ -62,15 +62,17 @@ Take = Callable[..., int]
 class Books:
     """The books of some instruments, and the compiled reader that keeps them.
 
-    names   what `scan.find_name` finds in frames: a text -> two values, by the venue's own convention
-    own     words of its own that the venue keeps for each symbol
+    names     what `scan.find_name` finds in frames: a text -> two values, by the venue's own convention
+    own       words of its own that the venue keeps for each symbol
+    capacity  places a side to begin with
     """
 
     def __init__(
         self, instruments: Sequence[Instrument], rows: RowBuffer, take: Take, names: dict[bytes, tuple[int, int]], *, own: int = 0, capacity: int = 1024
     ) -> None:
         self.heads: npt.NDArray[np.int64] = np.zeros((len(instruments) + 1, OWN + own), np.int64)
-        self.levels: npt.NDArray[np.int64] = np.zeros(4 * capacity * max(1, len(instruments)), np.int64)
+        self.levels: npt.NDArray[np.int64] = np.empty(4 * capacity * max(1, len(instruments)), np.int64)
+        self.levels.fill(0)  # written out: memory that the kernel only promised would cost a frame its time
         self._names = table_of(names)
         self._rows = rows
         self._take = take

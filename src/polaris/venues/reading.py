@@ -13,11 +13,13 @@ from polaris.domain.errors import UnreadableNumber
 from polaris.domain.instrument import Instrument
 from polaris.domain.market import RowBuffer
 from polaris.domain.numbers import MAX_INT, scaled
-from polaris.venues.scan import whole_side
+from polaris.venues.scan import NO_ROOM, whole_side
 
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what a decoder raises on bad content
 _LEVELS = msgspec.json.Decoder(list[tuple[str, str]])
 REMEMBERED: Final = 1 << 16  # texts; then all are forgotten, which bounds the memory
+SHORTEST: Final = 20  # bytes that most levels take at least
+SHORTEST_LEVEL: Final = 8  # bytes that any does
 
 
 class Numbers(dict[str, int]):
@@ -50,8 +52,11 @@ class Snapshots:
     def side(self, text: msgspec.Raw, flags: int, update_id: int, event: int, ts: int) -> None:
         """One side as JSON, [["price","quantity"], ...]. Raises UnreadableNumber, having written some of the rows, or what UNREADABLE names."""
         item, rows, payload = self._instrument, self._rows, bytes(text)
-        rows.reserve(rows.size + len(payload) // 8 + 1)  # no level is shorter
-        end = whole_side(payload, rows.words, rows.size, event, ts, item.id, flags, item.price_decimals, item.quantity_decimals, update_id)
+        for least in (SHORTEST, SHORTEST_LEVEL):
+            rows.reserve(rows.size + len(payload) // least + 1)
+            end = whole_side(payload, rows.words, rows.size, event, ts, item.id, flags, item.price_decimals, item.quantity_decimals, update_id)
+            if end != NO_ROOM:
+                break
         if end >= 0:
             rows.size = end
         else:

@@ -75,7 +75,7 @@ class Replay:
         self.instruments = Instruments(self.venue.discover(head))
         if not len(self.instruments):
             raise BadCapture(path, f"no symbol of {self.venue.name} in its first {len(head)} lines")
-        self.rows = RowBuffer()
+        self.rows = RowBuffer(16 * BATCH)
         self.feed: Feed = self.venue.feed(self.instruments, self.rows)
         self.cpu_ns = 0
         self._lines = _in_time(chain(head, lines))

@@ -19,6 +19,7 @@ from polaris.domain.market import ASK, CLEAR, DEPTH, LAST
 
 wide: Any = np.int64 if JIT else int  # a byte as a number that counts on; plain Python has only one kind
 LOST: Final = -1
+NO_ROOM: Final = -2
 MOST_DIGITS: Final = 18  # of a number, zeros in front included: what surely fits into 63 bits
 POWERS = 10 ** np.arange(MOST_DIGITS + 1)
 
@@ -343,7 +344,7 @@ def whole_side(payload, rows, n, event, ts, instrument, flags, price_decimals, q
     """DEPTH rows of a side of a snapshot, [["price","quantity"], ...] with blanks or without, in the other direction.
 
     rows     int64[capacity, 8]: they are written from n on
-    returns  where they end; -1 where the text is not understood or a digit would be lost, -2 where there is no room
+    returns  where they end; LOST where the text is not understood or a digit would be lost, NO_ROOM where there are too few of them
     """
     begin = n
     at = blank(payload, mark(payload, blank(payload, 0), OPEN_LIST))
@@ -357,15 +358,15 @@ def whole_side(payload, rows, n, event, ts, instrument, flags, price_decimals, q
         at = blank(payload, mark(payload, blank(payload, at), CLOSE_LIST))
         sign = byte(payload, at)
         if sign != COMMA and sign != CLOSE_LIST:
-            return -1
+            return LOST
         if n >= rows.shape[0]:
-            return -2
+            return NO_ROOM
         write_row(rows, n, event, ts, instrument, DEPTH, flags, price, quantity, update_id, 0)
         n += 1
         at = blank(payload, at + 1)
         going = sign == COMMA
     if at != len(payload):
-        return -1
+        return LOST
     reverse_rows(rows, begin, n)
     return n
 

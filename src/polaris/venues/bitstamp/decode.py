@@ -12,6 +12,7 @@ from polaris.domain.kernel import inlined, kernel
 from polaris.domain.market import ASK, DEPTH, LAST, LIVE, TRADE, RowBuffer
 from polaris.venues.bitstamp.messages import BookDocument, Diff, Trade
 from polaris.venues.books import (
+    ATTEND,
     CAPACITY,
     COUNTS,
     FRESH,
@@ -63,7 +64,7 @@ _DATA, _EVENT, _CHANNEL, _BIDS, _ASKS = packed("data"), packed("event"), packed(
 
 @kernel
 def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-untyped-def]
-    """Read one diff of a book; see `venues.books`. Which pair's it is stands behind its levels."""
+    """Read one diff of a book; see `venues.books`. Which pair's it is stands behind its levels; ATTEND says that the book holds it already."""
     at = expect(payload, 0, _OPEN)
     moment, bids, asks, i, known, unknown = 0, LOST, LOST, LOST, 0, 0
     going = at != LOST
@@ -104,7 +105,7 @@ def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-unty
     if moment > MOST_MICROS:
         return LEFT
     head = heads[i]
-    if head[STATE] != LIVE or head[FRESH] or moment <= head[UPDATE_ID]:
+    if head[STATE] != LIVE:
         return JUDGE
     at, n = _levels(payload, bids, size, rows, moment, ts, head, 0)
     if n == NO_ROWS:
@@ -114,6 +115,9 @@ def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-unty
         return NO_ROWS
     if at == LOST or end == LOST:
         return LEFT
+    if moment <= head[UPDATE_ID]:
+        heads[-1, UNKNOWN] += unknown
+        return size + ATTEND * (i + 1)
     book = levels[head[OFFSET] : head[OFFSET] + 4 * head[CAPACITY]].reshape(2, head[CAPACITY], 2)
     if apply_rows(rows, size, n, book, head[COUNTS : COUNTS + 4]) == FULL:
         return NO_LEVELS - i
@@ -121,6 +125,7 @@ def take(payload, ts, size, heads, names, levels, rows):  # type: ignore[no-unty
         set_last(rows, n - 1)
     head[UPDATE_ID] = moment
     head[LAST_UPDATE] = ts
+    head[FRESH] = 0
     heads[-1, UNKNOWN] += unknown
     return n
 

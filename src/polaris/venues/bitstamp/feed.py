@@ -25,6 +25,7 @@ from polaris.venues.sync import SECOND, BookSync, SyncLimits
 
 TRADES: Final = "live_trades_"
 PATIENCE_NS: Final = 3 * SECOND
+PLACES: Final = 4096  # a side of a book; a whole one has thousands of levels
 HEARTBEAT_NS: Final = 30 * SECOND
 
 
@@ -54,7 +55,7 @@ class BitstampFeed:
         self.rows = rows if rows is not None else RowBuffer()
         self.wishes: list[Wish] = []
         ours = [instrument for instrument in instruments if instrument.key.venue == NAME]
-        self.books = Books(ours, self.rows, take, {f"{DIFFS}{instrument.wire}".encode(): (i, 0) for i, instrument in enumerate(ours)})
+        self.books = Books(ours, self.rows, take, {f"{DIFFS}{instrument.wire}".encode(): (i, 0) for i, instrument in enumerate(ours)}, capacity=PLACES)
         self.stats = FeedStats(head=self.books.feed)
         self._symbols = {item.wire: _Symbol(self, item, limits or SyncLimits(), i, len(ours), comparison) for i, item in enumerate(ours)}
         self._by_number = list(self._symbols.values())
@@ -120,7 +121,10 @@ class BitstampFeed:
         """One message."""
         self.stats.frames += 1
         self.stats.bytes += len(payload)
-        if self.books.take(payload, ts) == TAKEN:
+        read = self.books.take(payload, ts)
+        if read >= TAKEN:
+            if read:
+                self._ignore("old update")
             return
         try:
             self._read(messages.ENVELOPE.decode(payload), ts)
