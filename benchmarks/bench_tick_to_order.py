@@ -48,7 +48,7 @@ from polaris.desk.settings import DeskSettings, ExecutionSettings, RiskSettings,
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
 from polaris.domain.orders import BUY, MARKET, SUBMIT, Records
-from polaris.venues.binance.orders import place
+from polaris.venues.binance.order_socket import place
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.session import SessionSettings

@@ -16,7 +16,7 @@ from polaris.domain.errors import BadCapture, BadConfig, Unavailable, UnknownSym
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import DEPTH, LIVE, STATUS, TRADE
 from polaris.domain.orders import BUY, LIMIT
-from polaris.venues.binance import orders
+from polaris.venues.binance import order_socket as orders
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.record import record

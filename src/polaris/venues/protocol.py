@@ -16,6 +16,7 @@ from polaris.domain.market import RowBuffer
 from polaris.venues import books
 from polaris.venues.capture import Line
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
+from polaris.venues.orders import Key, Orders
 from polaris.venues.secrets import Secret
 
 
@@ -173,6 +174,8 @@ class Venue:
     public       where it is
     limits       what it allows
     headers      what every request for a document carries, where even public ones need a key. Raises BadConfig where there is none
+    orders       (instruments, key) -> its private side; None where there is none
+    orders_url   the host of the private side, where it is another than the documents'
     opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
     """
 
@@ -188,3 +191,5 @@ class Venue:
     limits: VenueLimits = field(default_factory=VenueLimits)
     opening: Fetch | None = None
     headers: Callable[[], dict[str, Secret]] = dict
+    orders: Callable[[Instruments, Key], Orders] | None = None
+    orders_url: str = ""

@@ -76,7 +76,7 @@ class Rest:
             return Answer(0, f"{type(cause).__name__}: {cause}".encode(), self._clock())
         now = self._clock()
         if response.status_code in STOP_S:
-            self._throttle.close_until(now + round(_retry_after_s(response, now) * SECOND))
+            self._throttle.close_until(now + round(retry_after_s(response, now) * SECOND))
         if self._capture is not None and response.status_code == 200 and method == "GET":
             self._capture.http(self._conn, now, self.base_url + path, response.content)
         return Answer(response.status_code, response.content, now)
@@ -92,7 +92,7 @@ class Rest:
         await self.close()
 
 
-def _retry_after_s(response: Any, now: int) -> float:
+def retry_after_s(response: Any, now: int) -> float:
     """Retry-After, in seconds or as a date; the venue's usual where it is missing or no number of seconds above 0."""
     asked = response.headers.get("Retry-After", "").strip()
     try:

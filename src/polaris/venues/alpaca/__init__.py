@@ -10,7 +10,7 @@ from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import RowBuffer
 from polaris.venues.alpaca.feed import AlpacaFeed
-from polaris.venues.alpaca.orders import Key
+from polaris.venues.alpaca.orders import AlpacaOrders, Key
 from polaris.venues.alpaca.symbols import NAME, discover, instruments, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
@@ -50,4 +50,6 @@ VENUE = Venue(
     # 200 requests a minute on the free plan; the feed asks for a sign of life every ten seconds
     limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=5, messages_burst=5, silence_s=30.0),
     headers=_headers,
+    orders=AlpacaOrders,
+    orders_url="https://api.alpaca.markets",  # paper accounts: https://paper-api.alpaca.markets
 )

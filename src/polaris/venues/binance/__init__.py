@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from polaris.venues.binance.feed import BinanceFeed
+from polaris.venues.binance.orders import BinanceOrders
 from polaris.venues.binance.symbols import COINM, SPOT, USDM, Market, discover, instruments, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
@@ -24,6 +25,7 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
         feed=partial(BinanceFeed, market),
         public=VenueEndpoint(market.name, ws_url, rest_url),
         limits=LIMITS,
+        orders=partial(BinanceOrders, market),
     )
 
 

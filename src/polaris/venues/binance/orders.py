@@ -1,64 +1,77 @@
-"""Orders for Binance's WebSocket API: the bytes that ask, and what the bytes that answer mean. No socket here.
+"""Orders at Binance over REST: spot and both futures.
 
-A request is signed over its parameters in alphabetical order, `name=value` joined by `&`, every value as the text that
-is sent; the signature is the hex HMAC-SHA256 with the account's secret. The same parameters over REST keep the
-caller's order: `signed_query`.
-Source: Binance spot API documentation, WebSocket API, "SIGNED request security".
+Parameters in the order they are sent, with a timestamp and a window of validity; the signature is the hex HMAC-SHA256 of
+exactly that text. A request that is older than its window is refused, so an order that is still absent then never was.
+Source: Binance API documentation, "SIGNED endpoint security"; errors: "Error codes".
 """
 
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
-from polaris.domain.errors import BadMessage
-from polaris.domain.instrument import Instrument
-from polaris.domain.orders import BUY, IOC, LIMIT, MARKET, POST_ONLY
+from polaris.domain.instrument import Instrument, Instruments
+from polaris.domain.orders import (
+    BUY,
+    CANCELLED,
+    CANCELLING,
+    EXPIRED,
+    FILLED,
+    IOC,
+    LIMIT,
+    MAKER,
+    MARKET,
+    OPEN,
+    PARTIAL,
+    PENDING,
+    POST_ONLY,
+    REJECTED,
+    SELL,
+    TAKER,
+)
+from polaris.venues.binance.symbols import SPOT, Market
+from polaris.venues.orders import (
+    FORM,
+    Balance,
+    Call,
+    Fill,
+    Key,
+    NewOrder,
+    Reader,
+    Refusal,
+    Report,
+    Request,
+    Verdict,
+    by_status,
+    encoded,
+    order_name,
+    side_of,
+)
 from polaris.venues.secrets import Secret
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")  # the venue also takes : and /, which would need escapes before signing
-Params = Mapping[str, str | int]
-_TYPE: Final[Mapping[int, dict[str, str]]] = {
+MS: Final = 1_000_000
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")  # the venue also takes : and /, which would need escapes before signing
+NO_SUCH_ORDER: Final = (-2013, -2011)  # asked for, to be cancelled
+DUPLICATE: Final = "Duplicate order sent."
+DENIALS: Final = (-1002, -1021, -1022, -2014, -2015)  # unauthorised, the clock, the signature, the key
+DOUBTS: Final = (-1000, -1001, -1006, -1007)  # unknown error, disconnected, unexpected answer, timeout: "execution status unknown"
+LIMITS: Final = (-1003, -1015)
+STATES: Final = {
+    "NEW": OPEN, "PENDING_NEW": PENDING, "PARTIALLY_FILLED": PARTIAL, "FILLED": FILLED, "CANCELED": CANCELLED, "PENDING_CANCEL": CANCELLING,
+    "REJECTED": REJECTED, "EXPIRED": EXPIRED, "EXPIRED_IN_MATCH": EXPIRED, "NEW_INSURANCE": OPEN, "NEW_ADL": OPEN,
+}  # fmt: skip
+TYPES: Final[Mapping[int, dict[str, str]]] = {
     MARKET: {"type": "MARKET"},
     LIMIT: {"type": "LIMIT", "timeInForce": "GTC"},
     POST_ONLY: {"type": "LIMIT_MAKER"},
     IOC: {"type": "LIMIT", "timeInForce": "IOC"},
 }
-
-
-class Key(msgspec.Struct, frozen=True):
-    """An account's key pair. The secret signs and is never sent."""
-
-    api_key: Secret
-    secret: Secret
-
-
-class Ack(msgspec.Struct, frozen=True):
-    """What the venue said to one request.
-
-    id      of the request
-    status  200 where it did as asked; else `code` and `reason` say why not
-    order   the venue's number for the order, 0 where it gave none
-    client  our name for the order
-    ts      ns, the venue's clock; 0 where it gave none
-    """
-
-    id: str
-    status: int
-    order: int = 0
-    client: str = ""
-    ts: int = 0
-    code: int = 0
-    reason: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the venue did as asked."""
-        return self.status == 200
+_FUTURES_POST_ONLY: Final = {"type": "LIMIT", "timeInForce": "GTX"}
 
 
 def sign(payload: str, secret: Secret) -> str:
@@ -66,95 +79,147 @@ def sign(payload: str, secret: Secret) -> str:
     return hmac.new(secret.reveal().encode(), payload.encode(), hashlib.sha256).hexdigest()
 
 
-def signed_query(params: Params, secret: Secret) -> str:
-    """Parameters in their order, percent-encoded, with their signature at the end: a REST query or body."""
-    query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in params.items())
-    return f"{query}&signature={sign(query, secret)}"
+def signed(key: Key, call: Call, stamp: int, window_ms: int) -> Request:
+    """The request at time `stamp` (ms). A GET or DELETE carries its fields in the query, a POST as a form."""
+    fields = {"timestamp": stamp, **call.query, **(call.body or {}), "recvWindow": window_ms}
+    text = encoded(fields)
+    text += f"&signature={sign(text, key.secret)}"
+    headers = {"X-MBX-APIKEY": key.api_key}
+    if call.method == "POST":
+        return Request(call.method, call.path, text.encode(), headers | {"Content-Type": Secret(FORM)})
+    return Request(call.method, f"{call.path}?{text}", b"", headers)
 
 
-def place(
-    instrument: Instrument,
-    side: int,
-    kind: int,
-    price: int,
-    lots: int,
-    *,
-    client: str,
-    id: str,  # noqa: A002 - the venue's word
-    ts: int,
-    key: Key | None,
-    window_ms: int = 5000,
-) -> bytes:
-    """The request that places an order.
-
-    side, kind  words of domain.orders
-    price       ticks; not sent with a MARKET order
-    lots        to trade
-    client      our name for the order: the venue refuses a second one of the same name while the first is open
-    id          of the request; its answer carries it
-    ts          ns, now
-    key         None sends it unsigned, which only a venue of our own takes
-    returns     JSON bytes. Raises ValueError where the name is longer or has other letters than the venue takes
-    """
-    if not _NAME.fullmatch(client):
-        raise ValueError(f"order name {client!r}: expected 1 to 36 letters, digits, dots, dashes or underscores")
-    params: dict[str, str | int] = {
-        "symbol": instrument.wire,
-        "side": "BUY" if side == BUY else "SELL",
-        **_TYPE[kind],
-        "quantity": instrument.quantity_text(lots),
-        "newClientOrderId": client,
-        "newOrderRespType": "ACK",
-    }
-    if kind != MARKET:
-        params["price"] = instrument.price_text(price)
-    return _request("order.place", params, id, ts, key, window_ms)
+class _Order(msgspec.Struct):
+    orderId: int
+    status: str
+    side: str
+    origQty: str
+    executedQty: str
+    price: str
+    clientOrderId: str
 
 
-def cancel(instrument: Instrument, client: str, *, id: str, ts: int, key: Key | None, window_ms: int = 5000) -> bytes:  # noqa: A002
-    """The request that cancels the order we call `client`."""
-    return _request("order.cancel", {"symbol": instrument.wire, "origClientOrderId": client}, id, ts, key, window_ms)
+class _Fill(msgspec.Struct):
+    id: int
+    orderId: int
+    price: str
+    qty: str
+    commission: Decimal
+    commissionAsset: str
+    time: int
+    isBuyer: bool | None = None
+    isMaker: bool | None = None
+    buyer: bool | None = None  # the futures' names
+    maker: bool | None = None
 
 
-def answer(payload: bytes) -> Ack:
-    """Read what the venue said to a request. Raises BadMessage where it is no answer."""
-    try:
-        said = _ANSWER.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as cause:
-        raise BadMessage("binance", f"no answer to an order request ({cause})", payload) from cause
-    result, error = said.result or _Result(), said.error or _Error()
-    name = result.origClientOrderId or result.clientOrderId
-    return Ack(str(said.id), said.status, result.orderId, name, result.transactTime * 1_000_000, error.code, error.msg)
+class _Held(msgspec.Struct):
+    asset: str
+    free: Decimal
+    locked: Decimal
 
 
-def _request(method: str, params: dict[str, str | int], id_: str, ts: int, key: Key | None, window_ms: int) -> bytes:
-    params["timestamp"] = ts // 1_000_000
-    params["recvWindow"] = window_ms
-    if key is not None:
-        params["apiKey"] = key.api_key.reveal()
-    ordered = dict(sorted(params.items()))
-    if key is not None:
-        ordered["signature"] = sign("&".join(f"{name}={value}" for name, value in ordered.items()), key.secret)
-    return msgspec.json.encode({"id": id_, "method": method, "params": ordered})
+class _Account(msgspec.Struct):
+    balances: list[_Held]
 
 
-class _Result(msgspec.Struct):
-    orderId: int = 0
-    clientOrderId: str = ""
-    origClientOrderId: str = ""
-    transactTime: int = 0
+class _FuturesHeld(msgspec.Struct):
+    asset: str
+    balance: Decimal
+    availableBalance: Decimal
 
 
 class _Error(msgspec.Struct):
-    code: int = 0
-    msg: str = ""
+    code: int
+    msg: str
 
 
-class _Answer(msgspec.Struct):
-    id: str | int | None
-    status: int
-    result: _Result | None = None
-    error: _Error | None = None
+class BinanceOrders:
+    """One account at one of Binance's markets; see `venues.orders.Orders`."""
 
+    dedups = False  # a name is taken only as long as its order is open
 
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+    def __init__(self, market: Market, instruments: Instruments, key: Key, window_ms: int = 5000) -> None:
+        self.venue = market.name
+        self.valid_s = window_ms / 1000
+        self._instruments, self._key, self._window_ms = instruments, key, window_ms
+        self._root, self._spot = market.api, market.api == SPOT.api
+        self._read = Reader(market.name)
+
+    def name(self, run: str, order: int) -> str:
+        """As everywhere."""
+        return order_name(run, order)
+
+    def place(self, order: NewOrder) -> Call:
+        """POST order."""
+        if not NAME.fullmatch(order.client):
+            raise ValueError(f"order name {order.client!r}: expected 1 to 36 letters, digits, dots, dashes or underscores")
+        item = order.instrument
+        kind = TYPES[order.kind] if self._spot or order.kind != POST_ONLY else _FUTURES_POST_ONLY
+        fields = {"symbol": item.wire, "side": "BUY" if order.side == BUY else "SELL", **kind, "quantity": item.quantity_text(order.lots)}
+        if order.kind != MARKET:
+            fields["price"] = item.price_text(order.price)
+        fields |= {"newClientOrderId": order.client, "newOrderRespType": "RESULT"}
+        return Call("POST", f"{self._root}/order", body=fields, read=partial(self._read, _Order, partial(self._report, item)))
+
+    def cancel(self, instrument: Instrument, report: Report) -> Call:
+        """DELETE order, by our name."""
+        return Call("DELETE", f"{self._root}/order", {"symbol": instrument.wire, "origClientOrderId": report.client}, read=partial(self._read, dict, lambda said: None))
+
+    def find(self, instrument: Instrument, client: str) -> Sequence[Call]:
+        """GET order, by our name."""
+        read = partial(self._read, _Order, partial(self._report, instrument))
+        return [Call("GET", f"{self._root}/order", {"symbol": instrument.wire, "origClientOrderId": client}, read=read)]
+
+    def open_orders(self, instrument: Instrument) -> Call:
+        """GET openOrders of one symbol."""
+        read = partial(self._read, list[_Order], lambda found: [self._report(instrument, each) for each in found])
+        return Call("GET", f"{self._root}/openOrders", {"symbol": instrument.wire}, read=read)
+
+    def fills(self, instrument: Instrument, since: int) -> Call:
+        """GET myTrades (userTrades of futures) from a time on: the oldest first, 500 at most."""
+        read = partial(self._read, list[_Fill], lambda found: [self._fill(instrument, each) for each in found])
+        return Call("GET", f"{self._root}/{'myTrades' if self._spot else 'userTrades'}", {"symbol": instrument.wire, "startTime": str(since // MS)}, read=read)
+
+    def balances(self) -> Sequence[Call]:
+        """GET account (balance of futures)."""
+        if self._spot:
+            return [Call("GET", f"{self._root}/account", read=partial(self._read, _Account, lambda said: [Balance(each.asset, each.free, each.free + each.locked) for each in said.balances]))]
+        path = "/fapi/v3/balance" if self._root.startswith("/fapi") else f"{self._root}/balance"
+        return [Call("GET", path, read=partial(self._read, list[_FuturesHeld], lambda said: [Balance(each.asset, each.availableBalance, each.balance) for each in said]))]
+
+    def sign(self, call: Call, ts: int) -> Request:
+        """With the timestamp in milliseconds."""
+        return signed(self._key, call, ts // MS, self._window_ms)
+
+    def refusal(self, status: int, body: bytes) -> Refusal | None:
+        """By the error's code first: -2013 is no such order, -1007 a timeout whose outcome nobody knows."""
+        if status == 200:
+            return None
+        error: Any = self._read.error(_Error, body)
+        if error is None:
+            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
+        said = (str(error.code), error.msg)
+        if error.code in DOUBTS:
+            return Refusal(Verdict.DOUBT, *said)
+        if error.code in NO_SUCH_ORDER:
+            return Refusal(Verdict.ABSENT, *said)
+        if error.code in DENIALS:
+            return Refusal(Verdict.DENIED, *said)
+        if error.code in LIMITS or status in (418, 429):
+            return Refusal(Verdict.LIMITED, *said)
+        if error.msg.startswith(DUPLICATE) or error.code == -4116:
+            return Refusal(Verdict.TAKEN, *said)
+        return by_status(status, *said)
+
+    def _report(self, item: Instrument, said: _Order) -> Report:
+        lots, filled = item.lots(said.origQty), item.lots(said.executedQty)
+        return Report(said.clientOrderId, str(said.orderId), STATES[said.status], side_of(said.side), item.ticks(said.price), lots, filled)
+
+    def _fill(self, item: Instrument, said: _Fill) -> Fill:
+        bought, made = (said.isBuyer, said.isMaker) if self._spot else (said.buyer, said.maker)
+        if bought is None or made is None:
+            raise ValueError("a fill without its side or its liquidity")
+        side, liquidity = BUY if bought else SELL, MAKER if made else TAKER
+        return Fill(str(said.id), str(said.orderId), item.id, side, item.ticks(said.price), item.lots(said.qty), said.commission, said.commissionAsset, liquidity, said.time * MS)

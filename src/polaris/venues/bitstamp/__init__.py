@@ -1,6 +1,7 @@
 """Bitstamp spot: diffs by their microsecond joined with a book over REST, compared with the venue's own from time to time."""
 
 from polaris.venues.bitstamp.feed import BitstampFeed
+from polaris.venues.bitstamp.orders import BitstampOrders
 from polaris.venues.bitstamp.symbols import NAME, discover, instruments, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
@@ -17,4 +18,5 @@ VENUE = Venue(
     public=VenueEndpoint(NAME, "wss://ws.bitstamp.net", "https://www.bitstamp.net"),
     # 10,000 requests in ten minutes
     limits=VenueLimits(rest_per_second=5, rest_burst=20, messages_per_second=10, messages_burst=50, silence_s=60.0),
+    orders=BitstampOrders,
 )

@@ -1,9 +1,18 @@
 """Coinbase Advanced Trade: public market data over one socket, books with a connection-wide sequence number."""
 
+from polaris.domain.instrument import Instruments
 from polaris.venues.coinbase.feed import CoinbaseFeed
 from polaris.venues.coinbase.symbols import discover, instruments, metadata, recognises
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
+from polaris.venues.orders import Key, Orders
 from polaris.venues.protocol import Venue
+
+
+def _orders(instruments: Instruments, key: Key) -> Orders:
+    from polaris.venues.coinbase.orders import CoinbaseOrders  # its elliptic curves are loaded where they are needed
+
+    return CoinbaseOrders(instruments, key)
+
 
 VENUE = Venue(
     name="coinbase",
@@ -17,4 +26,5 @@ VENUE = Venue(
     public=VenueEndpoint("coinbase", "wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com"),
     # 10 requests and 8 messages a second; heartbeats come every second
     limits=VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
+    orders=_orders,
 )

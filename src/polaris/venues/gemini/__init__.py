@@ -2,6 +2,7 @@
 
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.gemini.feed import GeminiFeed
+from polaris.venues.gemini.orders import GeminiOrders
 from polaris.venues.gemini.symbols import discover, instruments, metadata, recognises, tag
 from polaris.venues.protocol import Venue
 
@@ -17,4 +18,5 @@ VENUE = Venue(
     public=VenueEndpoint("gemini", "wss://api.gemini.com", "https://api.gemini.com"),
     # 120 public requests a minute, one a second advised, five may wait; heartbeats come every five seconds
     limits=VenueLimits(rest_per_second=1, rest_burst=5, messages_per_second=5, messages_burst=10, silence_s=15.0),
+    orders=GeminiOrders,
 )

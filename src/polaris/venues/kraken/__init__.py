@@ -2,6 +2,7 @@
 
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.kraken.feed import KrakenFeed, KrakenV1Feed
+from polaris.venues.kraken.orders import KrakenOrders
 from polaris.venues.kraken.symbols import V1, V2, discover, instruments, metadata, recognises_v1, recognises_v2
 from polaris.venues.protocol import Venue
 
@@ -19,6 +20,7 @@ VENUE = Venue(
     feed=KrakenFeed,
     public=VenueEndpoint(V2, "wss://ws.kraken.com", "https://api.kraken.com"),
     limits=LIMITS,
+    orders=KrakenOrders,
 )
 V1_VENUE = Venue(
     name=V1,

@@ -2,6 +2,7 @@
 
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.kucoin.feed import OPENING, KucoinFeed
+from polaris.venues.kucoin.orders import KucoinOrders
 from polaris.venues.kucoin.symbols import NAME, discover, instruments, metadata, recognises, tag
 from polaris.venues.protocol import Venue
 
@@ -18,4 +19,5 @@ VENUE = Venue(
     # 100 messages in ten seconds; a pool of 2,000 weights in thirty seconds, of which a book takes five
     limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=8, messages_burst=20, silence_s=30.0),
     opening=OPENING,
+    orders=KucoinOrders,
 )

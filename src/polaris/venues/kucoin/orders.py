@@ -1,0 +1,210 @@
+"""Orders at KuCoin over REST (spot).
+
+The signature is base64 of HMAC-SHA256 over time in ms + METHOD + path with query + body; the passphrase is signed too. A
+request older than five seconds is refused.
+Source: KuCoin API documentation, "Authentication"; "Get Order By ClientOid".
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from polaris.domain.instrument import Instrument, Instruments
+from polaris.domain.orders import BUY, CANCELLED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, POST_ONLY, TAKER
+from polaris.venues.orders import (
+    JSON,
+    Balance,
+    Call,
+    Fill,
+    Key,
+    NewOrder,
+    Reader,
+    Refusal,
+    Report,
+    Request,
+    Verdict,
+    by_status,
+    json_body,
+    order_name,
+    secret_headers,
+    side_of,
+    with_query,
+)
+
+NAME: Final = "kucoin"
+MS: Final = 1_000_000
+SUCCESS: Final = "200000"
+KEY_VERSION: Final = "2"
+CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+ABSENT: Final = ("order_not_exist", "order not exist", "not found")
+_KIND: Final[dict[int, dict[str, Any]]] = {
+    MARKET: {"type": "market"},
+    LIMIT: {"type": "limit"},
+    POST_ONLY: {"type": "limit", "postOnly": True},
+    IOC: {"type": "limit", "timeInForce": "IOC"},
+}
+_VERDICTS: Final = {
+    "400001": Verdict.DENIED, "400002": Verdict.DENIED, "400003": Verdict.DENIED, "400004": Verdict.DENIED, "400005": Verdict.DENIED, "400006": Verdict.DENIED,
+    "400007": Verdict.DENIED, "411100": Verdict.DENIED, "429000": Verdict.LIMITED, "200002": Verdict.LIMITED, "500000": Verdict.DOUBT, "300000": Verdict.DOUBT,
+}  # fmt: skip
+
+
+def signed(key: Key, call: Call, stamp: int) -> Request:
+    """The request at time `stamp` (ms)."""
+    path, body = with_query(call), json_body(call)
+    said = {
+        "KC-API-KEY-VERSION": KEY_VERSION,
+        "KC-API-KEY": key.api_key.reveal(),
+        "KC-API-TIMESTAMP": str(stamp),
+        "KC-API-PASSPHRASE": _mac(key, key.passphrase.reveal().encode()),
+        "KC-API-SIGN": _mac(key, f"{stamp}{call.method}{path}".encode() + body),
+    }
+    return Request(call.method, path, body, secret_headers(said | {"Content-Type": JSON} if body else said))
+
+
+def _mac(key: Key, text: bytes) -> str:
+    return base64.b64encode(hmac.new(key.secret.reveal().encode(), text, hashlib.sha256).digest()).decode()
+
+
+class _Order(msgspec.Struct):
+    id: str
+    side: str
+    type: str
+    size: str
+    price: str
+    dealSize: str
+    isActive: bool
+    cancelExist: bool
+    clientOid: str = ""
+
+
+class _Orders(msgspec.Struct):
+    items: list[_Order]
+
+
+class _Fill(msgspec.Struct):
+    tradeId: str | int
+    orderId: str
+    side: str
+    price: str
+    size: str
+    fee: Decimal
+    feeCurrency: str
+    liquidity: str
+    createdAt: int
+
+
+class _Fills(msgspec.Struct):
+    items: list[_Fill]
+
+
+class _Held(msgspec.Struct):
+    currency: str
+    balance: Decimal
+    available: Decimal
+
+
+class _Said(msgspec.Struct):
+    code: str
+    msg: str = ""
+
+
+class _Answer(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class KucoinOrders:
+    """One account; see `venues.orders.Orders`."""
+
+    venue = NAME
+    dedups = True
+    valid_s = 5.0
+
+    def __init__(self, instruments: Instruments, key: Key) -> None:
+        self._instruments, self._key = instruments, key
+        self._read = Reader(NAME)
+
+    def name(self, run: str, order: int) -> str:
+        """As everywhere."""
+        return order_name(run, order)
+
+    def place(self, order: NewOrder) -> Call:
+        """POST orders."""
+        if not CLIENT.fullmatch(order.client):
+            raise ValueError(f"order name {order.client!r}: expected 1 to 40 letters, digits, dashes or underscores")
+        item = order.instrument
+        fields: dict[str, Any] = {"clientOid": order.client, "side": "buy" if order.side == BUY else "sell", "symbol": item.wire, "type": _KIND[order.kind]["type"]}
+        fields["size"] = item.quantity_text(order.lots)
+        if order.kind != MARKET:
+            fields["price"] = item.price_text(order.price)
+        fields |= _KIND[order.kind]
+
+        def placed(said: Any) -> Report:
+            return Report(order.client, said["orderId"], OPEN, order.side, order.price, order.lots, 0)
+
+        return self._call("POST", "/api/v1/orders", dict[str, Any], placed, body=fields)
+
+    def cancel(self, instrument: Instrument, report: Report) -> Call:
+        """DELETE order/client-order, by our name."""
+        return self._call("DELETE", f"/api/v1/order/client-order/{report.client}", dict[str, Any], lambda said: None)
+
+    def find(self, instrument: Instrument, client: str) -> Sequence[Call]:
+        """GET order/client-order, by our name; the venue says null where there is none."""
+        return [self._call("GET", f"/api/v1/order/client-order/{client}", _Order | None, lambda said: said and self._report(instrument, said))]
+
+    def open_orders(self, instrument: Instrument) -> Call:
+        """GET orders that are active."""
+        read = lambda said: [self._report(instrument, each) for each in said.items]  # noqa: E731
+        return self._call("GET", "/api/v1/orders", _Orders, read, {"symbol": instrument.wire, "tradeType": "TRADE", "status": "active"})
+
+    def fills(self, instrument: Instrument, since: int) -> Call:
+        """GET fills from a time on: the newest first, a week at most."""
+        read = lambda said: [self._fill(instrument, each) for each in said.items]  # noqa: E731
+        return self._call("GET", "/api/v1/fills", _Fills, read, {"symbol": instrument.wire, "tradeType": "TRADE", "startAt": str(since // MS), "pageSize": "500"})
+
+    def balances(self) -> Sequence[Call]:
+        """GET accounts of the trading account."""
+        read = lambda said: [Balance(each.currency, each.available, each.balance) for each in said]  # noqa: E731
+        return [self._call("GET", "/api/v1/accounts", list[_Held], read, {"type": "trade"})]
+
+    def sign(self, call: Call, ts: int) -> Request:
+        """With the timestamp in milliseconds."""
+        return signed(self._key, call, ts // MS)
+
+    def refusal(self, status: int, body: bytes) -> Refusal | None:
+        """By the code in the body: an order it refuses comes with status 200 too."""
+        said: Any = self._read.error(_Said, body)
+        if said is None:
+            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
+        if said.code == SUCCESS:
+            return by_status(status)
+        words = said.msg.lower()
+        if said.code in _VERDICTS:
+            return Refusal(_VERDICTS[said.code], said.code, said.msg)
+        if status == 404 or any(word in words for word in ABSENT):
+            return Refusal(Verdict.ABSENT, said.code, said.msg)
+        if "clientoid" in words and ("exist" in words or "duplicate" in words or "repeat" in words):
+            return Refusal(Verdict.TAKEN, said.code, said.msg)
+        return by_status(status, said.code, said.msg) or Refusal(Verdict.REFUSED, said.code, said.msg)
+
+    def _call(self, method: str, path: str, shape: Any, then: Any, query: dict[str, str] | None = None, body: dict[str, Any] | None = None) -> Call:
+        def read(said: _Answer) -> Any:
+            return then(msgspec.json.decode(said.data, type=shape))
+
+        return Call(method, path, query or {}, body, partial(self._read, _Answer, read))
+
+    def _report(self, item: Instrument, said: _Order) -> Report:
+        lots, filled = item.lots(said.size), item.lots(said.dealSize)
+        state = (PARTIAL if filled else OPEN) if said.isActive else (CANCELLED if said.cancelExist else FILLED)
+        return Report(said.clientOid, said.id, state, side_of(said.side), item.ticks(said.price) if said.type != "market" else 0, lots, filled)
+
+    def _fill(self, item: Instrument, said: _Fill) -> Fill:
+        liquidity = MAKER if said.liquidity == "maker" else TAKER
+        return Fill(str(said.tradeId), said.orderId, item.id, side_of(said.side), item.ticks(said.price), item.lots(said.size), said.fee, said.feeCurrency, liquidity, said.createdAt * MS)

@@ -1,0 +1,183 @@
+"""Orders over a line that fails: whatever is lost, an intent becomes at most one order, and the end is known or said to be unknown."""
+
+import asyncio
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polaris.domain.errors import BadConfig, Unavailable
+from polaris.domain.instrument import Instrument, InstrumentId, Instruments, Product
+from polaris.domain.instrument import Key as InstrumentKey
+from polaris.domain.orders import BUY, CANCELLED, LIMIT, OPEN, SELL
+from polaris.venues import ordering, registry
+from polaris.venues.binance.orders import BinanceOrders
+from polaris.venues.binance.symbols import SPOT
+from polaris.venues.kraken.orders import KrakenOrders
+from polaris.venues.kucoin.orders import KucoinOrders
+from polaris.venues.ordering import OrderEntry
+from polaris.venues.orders import Key, NewOrder, Refusal, Report, Verdict
+from polaris.venues.secrets import Secret
+from polaris.venues.throttle import Throttle
+from tests.e2e.small_exchange import ANSWER_LOST, BROKEN, BUSY, FAULTS, FINE, LATE, LOST, MAINTENANCE, SmallExchange
+
+KEY = Key(Secret("key"), Secret(b64encode(b"secret").decode()), Secret("passphrase"))
+WIRES = {"binance": "BTCUSDT", "kucoin": "BTC-USDT", "kraken": "BTC/USD"}
+PAUSES = (0.01, 0.03, 0.06, 0.1)
+
+
+@pytest.fixture(autouse=True)
+def short_clocks(monkeypatch):
+    monkeypatch.setattr(ordering, "CLOCKS_S", 0.05)
+
+
+def bitcoin(venue: str, number: int = 0) -> Instrument:
+    key = InstrumentKey(venue, Product.SPOT, "BTC", "USDT")
+    return Instrument(id=InstrumentId(number), key=key, wire=WIRES[venue], price_decimals=2, quantity_decimals=8)
+
+
+def orders_of(venue: str):
+    instruments = Instruments([bitcoin(venue)])
+    if venue == "binance":
+        return BinanceOrders(SPOT, instruments, KEY, window_ms=200)
+    orders = {"kucoin": KucoinOrders, "kraken": KrakenOrders}[venue](instruments, KEY)
+    if venue == "kucoin":
+        orders.valid_s = 0.2
+    return orders
+
+
+def entry(venue: str, exchange: SmallExchange) -> OrderEntry:
+    return OrderEntry(orders_of(venue), exchange.url, Throttle(10_000, 100), timeout_s=0.1, pauses_s=PAUSES)
+
+
+def intent(venue: str, number: int = 1, side: int = BUY) -> NewOrder:
+    return NewOrder(bitcoin(venue), side, LIMIT, 5_000_025, 1_234_567, orders_of(venue).name("7f3a2c", number))
+
+
+@pytest.mark.parametrize("venue", WIRES)
+@settings(max_examples=25)
+@given(faults=st.lists(st.sampled_from(FAULTS), max_size=12))
+def test_an_intent_becomes_at_most_one_order_and_the_desk_knows_which(venue, faults):
+    async def run() -> None:
+        async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
+            exchange.faults = list(faults)
+            order = intent(venue)
+            said = await desk.place(order)
+            if isinstance(said, Refusal) and said.verdict is Verdict.DOUBT:
+                assert list(desk.doubtful) == [order.client]
+                exchange.faults.clear()
+                said = await desk.settle(order.client)
+            assert not desk.doubtful
+            await exchange.quiet()
+            made = exchange.named(order.client)
+            assert len(made) == (1 if isinstance(said, Report) else 0), (said, exchange.asked)
+            if isinstance(said, Report):
+                assert (said.state, said.side, said.price, said.lots, said.client) == (OPEN, BUY, 5_000_025, 1_234_567, order.client)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("venue", WIRES)
+def test_an_order_whose_answer_was_lost_is_found_by_its_name_and_never_sent_again(venue):
+    async def run() -> None:
+        async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
+            exchange.faults = [ANSWER_LOST]
+            said = await desk.place(intent(venue))
+            assert isinstance(said, Report) and said.state == OPEN
+            assert sum(method == "POST" and not path.endswith("Orders") for method, path in exchange.asked) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("venue", "made"), [("binance", 0), ("kraken", 0), ("kucoin", 1)])
+def test_an_order_that_was_lost_is_known_not_to_be_there_or_is_sent_again_under_the_same_name(venue, made):
+    async def run() -> None:
+        async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
+            exchange.faults = [LOST]
+            said = await desk.place(intent(venue))
+            assert isinstance(said, Report) is bool(made)
+            if isinstance(said, Refusal):
+                assert (said.verdict, said.code) == (Verdict.REFUSED, "lost")
+            assert len(exchange.orders) == made
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("venue", WIRES)
+def test_a_request_that_comes_after_we_gave_up_is_found_or_dead_before_its_order_is_called_absent(venue):
+    async def run() -> None:
+        async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
+            exchange.faults = [LATE]
+            said = await desk.place(intent(venue))
+            await exchange.quiet()
+            assert len(exchange.orders) == isinstance(said, Report)
+
+    asyncio.run(run())
+
+
+def test_nothing_else_is_placed_while_an_order_of_the_instrument_is_in_doubt():
+    async def run() -> None:
+        async with SmallExchange("kucoin") as exchange, entry("kucoin", exchange) as desk:
+            exchange.faults = [ANSWER_LOST] + [MAINTENANCE] * ordering.LOOKS
+            said = await desk.place(intent("kucoin"))
+            assert isinstance(said, Refusal) and said.verdict is Verdict.DOUBT
+            with pytest.raises(Unavailable, match=r"order p7f3a2c-2 of BTC-USDT.kucoin: order p7f3a2c-1 is in doubt"):
+                await desk.place(intent("kucoin", 2, SELL))
+            assert isinstance(await desk.settle("p7f3a2c-1"), Report)
+            assert isinstance(await desk.place(intent("kucoin", 2, SELL)), Report)
+            assert [order["name"] for order in exchange.orders] == ["p7f3a2c-1", "p7f3a2c-2"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("venue", WIRES)
+@pytest.mark.parametrize("fault", [FINE, ANSWER_LOST, LOST, BROKEN, LATE])
+def test_after_a_cancel_the_order_is_what_the_venue_says_it_is(venue, fault):
+    async def run() -> None:
+        async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
+            placed = await desk.place(intent(venue))
+            assert isinstance(placed, Report)
+            exchange.faults = [fault]
+            said = await desk.cancel(bitcoin(venue), placed.client)
+            assert isinstance(said, Report)
+            assert (said.state == CANCELLED) == (exchange.orders[0]["state"] == "cancelled")
+
+    asyncio.run(run())
+
+
+def test_a_busy_venue_did_nothing_and_is_left_alone_as_long_as_it_asked():
+    async def run() -> None:
+        async with SmallExchange("binance") as exchange, entry("binance", exchange) as desk:
+            exchange.faults = [BUSY]
+            said = await desk.place(intent("binance"))
+            assert isinstance(said, Refusal) and (said.verdict, said.after_s) == (Verdict.LIMITED, 0.02)
+            assert not exchange.orders and not desk.doubtful
+            assert isinstance(await desk.place(intent("binance")), Report)
+
+    asyncio.run(run())
+
+
+def test_a_venue_that_is_not_there_was_never_reached():
+    async def run() -> None:
+        async with OrderEntry(orders_of("binance"), "http://127.0.0.1:9", Throttle(100, 100), timeout_s=0.2, pauses_s=PAUSES) as desk:
+            said = await desk.place(intent("binance"))
+            assert isinstance(said, Refusal) and (said.verdict, said.code) == (Verdict.REFUSED, "unreachable")
+            assert not desk.doubtful
+
+    asyncio.run(run())
+
+
+def test_orders_to_another_machine_are_locked():
+    for name in registry.names():
+        venue = registry.venue(name)
+        if venue.orders is not None:
+            with pytest.raises(BadConfig, match="are locked"):
+                OrderEntry(orders_of("binance"), venue.orders_url or venue.public.rest_url, Throttle(1, 1))
+
+
+def test_the_key_to_the_lock_is_made_nowhere():
+    root = ordering.__file__.rpartition("/polaris/")[0]
+    made = [path for path in Path(root).rglob("*.py") if "Unlocked()" in path.read_text()]
+    assert made == []
