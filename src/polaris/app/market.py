@@ -32,7 +32,7 @@ async def market(settings: Settings) -> AsyncIterator[Market]:
     enabled = settings.venues.enabled()
     wishes = {name: venue.symbols for name, venue in enabled.items() if venue.symbols}
     if not wishes:
-        raise BadConfig("no venue is enabled with symbols; set venues.coinbase.symbols or venues.binance.symbols")
+        raise BadConfig("no venue is enabled with symbols; set venues.coinbase.enabled, or another venue's, and its symbols")
     if settings.market.source == "live":
         yield Market({name: VenueEndpoint(name, venue.ws_url, venue.rest_url) for name, venue in enabled.items()}, wishes)
         return

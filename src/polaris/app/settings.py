@@ -68,28 +68,38 @@ class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
 class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One venue: what is heard from it, where it is, and which keys it knows us by."""
 
-    enabled: bool = True  # whether the desk listens to it
+    enabled: bool = False  # whether the desk listens to it
     symbols: tuple[str, ...] = ()  # as the venue writes them
-    ws_url: str = ""  # market data socket: scheme, host and port
-    rest_url: str = ""  # symbols and snapshots: scheme, host and port
-    api_key: SecretReference = SecretReference()  # "env:NAME" or "file:/path"; public data and paper trading need none
+    ws_url: str = ""  # market data socket: scheme, host and port; empty is the venue's own
+    rest_url: str = ""  # symbols and snapshots: likewise
+    api_key: SecretReference = SecretReference()  # "env:NAME", "file:/path", "vault:...", "aws:..."; public data and paper trading need none
     api_secret: SecretReference = SecretReference()  # likewise
 
 
-def _public(name: str, *symbols: str) -> VenueSettings:
-    public = registry.venue(name).public
-    return VenueSettings(symbols=symbols, ws_url=public.ws_url, rest_url=public.rest_url)
-
-
 class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The venues the desk listens to."""
+    """The venues the desk may listen to."""
 
-    coinbase: VenueSettings = _public("coinbase", "BTC-USD", "ETH-USD")
-    binance: VenueSettings = _public("binance", "BTCUSDT", "ETHUSDT")
+    coinbase: VenueSettings = VenueSettings(enabled=True, symbols=("BTC-USD", "ETH-USD"))
+    binance: VenueSettings = VenueSettings(enabled=True, symbols=("BTCUSDT", "ETHUSDT"))
+    binance_us: VenueSettings = VenueSettings(symbols=("BTCUSD",))
+    binance_usdm: VenueSettings = VenueSettings(symbols=("BTCUSDT",))
+    binance_coinm: VenueSettings = VenueSettings(symbols=("BTCUSD_PERP",))
+    kraken: VenueSettings = VenueSettings(symbols=("BTC/USD",))
+    kucoin: VenueSettings = VenueSettings(symbols=("BTC-USDT",))
+    gemini: VenueSettings = VenueSettings(symbols=("BTCUSD",))
+    bitstamp: VenueSettings = VenueSettings(symbols=("btcusd",))
+    coinbase_exchange: VenueSettings = VenueSettings(symbols=("BTC-USD",))
+    alpaca: VenueSettings = VenueSettings(symbols=("SPY",))
 
     def enabled(self) -> dict[str, VenueSettings]:
-        """The venues in use, by name."""
-        return {name: venue for name, venue in msgspec.structs.asdict(self).items() if venue.enabled}
+        """The venues in use, by the name the house has for them, with their addresses."""
+        found = {}
+        for field, venue in msgspec.structs.asdict(self).items():
+            if venue.enabled:
+                name = field.replace("_", "-")
+                public = registry.venue(name).public
+                found[name] = msgspec.structs.replace(venue, ws_url=venue.ws_url or public.ws_url, rest_url=venue.rest_url or public.rest_url)
+        return found
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ GROUP: Final = "polaris.venues"
 OURS: Final = {
     "coinbase": "polaris.venues.coinbase:VENUE",
     "binance": "polaris.venues.binance:VENUE",
+    "binance-us": "polaris.venues.binance:US_VENUE",
     "binance-usdm": "polaris.venues.binance:USDM_VENUE",
     "binance-coinm": "polaris.venues.binance:COINM_VENUE",
     "kraken": "polaris.venues.kraken:VENUE",

@@ -8,8 +8,9 @@ import pytest
 
 from polaris.app.configuration import documentation, duration_ns, duration_text, leaf_fields
 from polaris.app.secret import SecretReference
-from polaris.app.settings import Settings, example, load, refuse_live
+from polaris.app.settings import Settings, VenuesSettings, example, load, refuse_live
 from polaris.domain.errors import BadConfig, Unavailable
+from polaris.venues import registry
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "polaris.example.toml"
 
@@ -117,9 +118,18 @@ def test_an_environment_value_is_read_as_its_type(tmp_path):
     assert found.execution.fees == {"coinbase": (0.001, 0.002)}
 
 
+def test_every_venue_can_be_listened_to_and_has_its_own_address_unless_another_is_given(tmp_path):
+    found = settings(tmp_path, '[venues.kraken]\nenabled = true\n[venues.binance_us]\nenabled = true\nrest_url = "http://127.0.0.1:1"').venues.enabled()
+    assert list(found) == ["coinbase", "binance", "binance-us", "kraken"]
+    assert (found["kraken"].ws_url, found["kraken"].symbols) == ("wss://ws.kraken.com", ("BTC/USD",))
+    assert (found["binance-us"].rest_url, found["binance-us"].ws_url) == ("http://127.0.0.1:1", "wss://stream.binance.us:9443")
+    everything = {field.replace("_", "-") for field in VenuesSettings.__struct_fields__}
+    assert everything == set(registry.names()) - {"kraken-v1"}, "kraken-v1 is for recordings only"
+
+
 def test_changing_one_key_of_a_section_keeps_the_rest_of_its_defaults(tmp_path):
     found = settings(tmp_path, "[venues.coinbase]\nenabled = false")
-    assert found.venues.coinbase.ws_url == "wss://advanced-trade-ws.coinbase.com"
+    assert found.venues.coinbase.symbols == ("BTC-USD", "ETH-USD")
     assert list(found.venues.enabled()) == ["binance"]
 
 

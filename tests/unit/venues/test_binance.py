@@ -5,6 +5,7 @@ import pytest
 
 from polaris.domain.instrument import Instrument, Instruments, Key, Product
 from polaris.domain.market import ASK, DEPTH, LAST, LIVE, QUOTE, SYNCING, TRADE, RowBuffer, event
+from polaris.venues import registry
 from polaris.venues.binance import USDM_VENUE
 from polaris.venues.binance import VENUE as SPOT_VENUE
 from polaris.venues.binance.errors import TooManyStreams
@@ -249,3 +250,17 @@ def test_an_announced_shutdown_asks_for_a_new_connection():
     feed = connected()
     feed.frame(b'{"e":"serverShutdown","E":1770123456789}', TS)
     assert feed.wishes == [Reconnect("the server announced its shutdown")]
+
+
+def test_the_us_exchange_speaks_the_same_dialect_under_its_own_name_and_keys():
+    us = registry.venue("binance-us")
+    document = msgspec.json.encode({"symbols": [{"symbol": "BTCUSD", "baseAsset": "BTC", "quoteAsset": "USD", "filters": [
+        {"filterType": "PRICE_FILTER", "tickSize": "0.01000000"}, {"filterType": "LOT_SIZE", "stepSize": "0.00000100", "minQty": "0.00000100"}]}]})  # fmt: skip
+    (found,) = us.instruments(document, ["BTCUSD"], 0)
+    assert (str(found.key), us.public.rest_url, us.public.ws_url) == ("BTC-USD.binance-us", "https://api.binance.us", "wss://stream.binance.us:9443")
+    feed = us.feed(Instruments([found]), RowBuffer())
+    feed.connected(1)
+    feed.frame(b'{"stream":"btcusd@depth@100ms","data":{"e":"depthUpdate","E":1,"s":"BTCUSD","U":5,"u":7,"b":[["10.00","1.000000"]],"a":[]}}', 2)
+    feed.response("depth:BTCUSD", b'{"lastUpdateId":6,"bids":[["9.00","1.000000"]],"asks":[["11.00","2.000000"]]}', 3)
+    assert feed.book_text("BTCUSD", 2)[0] == [["10.00000000", "1.00000000"], ["9.00000000", "1.00000000"]]
+    assert not us.recognises(b'{"e":"depthUpdate","E":1,"s":"BTCUSD","U":5,"u":7,"b":[],"a":[]}'), "it can't be told from the spot market's"

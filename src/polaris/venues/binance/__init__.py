@@ -1,11 +1,11 @@
-"""Binance: spot, USD-margined and coin-margined futures. One dialect, three markets with their own rules and names."""
+"""Binance: spot, its US exchange, USD-margined and coin-margined futures. One dialect, four markets with their own rules and names."""
 
 from functools import partial
 from typing import Final
 
 from polaris.venues.binance.feed import BinanceFeed
 from polaris.venues.binance.orders import BinanceOrders
-from polaris.venues.binance.symbols import COINM, SPOT, USDM, Market, discover, instruments, metadata, recognises, tag
+from polaris.venues.binance.symbols import COINM, SPOT, US, USDM, Market, discover, instruments, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
@@ -30,5 +30,6 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
 
 
 VENUE = _venue(SPOT, "wss://stream.binance.com:9443", "https://api.binance.com")
+US_VENUE = _venue(US, "wss://stream.binance.us:9443", "https://api.binance.us")
 USDM_VENUE = _venue(USDM, "wss://fstream.binance.com", "https://fapi.binance.com")
 COINM_VENUE = _venue(COINM, "wss://dstream.binance.com", "https://dapi.binance.com")

@@ -40,6 +40,7 @@ class Market:
 
 
 SPOT: Final = Market("binance", ("BINANCE",), "/api/v3", 5000, False, SPOT_DECIMALS)
+US: Final = Market("binance-us", ("BINANCE_US",), "/api/v3", 5000, False, SPOT_DECIMALS)  # its own exchange with its own books; one dialect with SPOT
 USDM: Final = Market("binance-usdm", ("BINANCE_FUTURES", "BINANCE_USDM"), "/fapi/v1", 1000, True, -1)
 COINM: Final = Market("binance-coinm", ("BINANCE_DELIVERY", "BINANCE_COINM"), "/dapi/v1", 1000, True, -1)
 
@@ -115,8 +116,8 @@ def discover(market: Market, head: Sequence[Line]) -> list[Instrument]:
 
 
 def recognises(market: Market, frame: bytes) -> bool:
-    """Whether a frame can only be this market's: futures chain their updates, coin-margined ones name a pair."""
-    if b'"e":"depthUpdate"' not in frame[:200]:
+    """Whether a frame can only be this market's: futures chain their updates, coin-margined ones name a pair. What US sends SPOT could have sent."""
+    if market is US or b'"e":"depthUpdate"' not in frame[:200]:
         return False
     return (b'"pu":' in frame[:400], b'"ps":' in frame[:400]) == (market.chained, market is COINM)
 
