@@ -1,13 +1,14 @@
 """Secrets by reference: a setting names where a secret is, never what it is.
 
-`env:NAME` is an environment variable, `file:/path` a file that only its owner may read. The value is looked up when it
-is needed and kept nowhere: no settings tree, log line or error message holds it.
+`env:NAME` is an environment variable, `file:/path` a file that only its owner may read, `vault:` and `aws:` are kept by a
+service (see `app.vault`). The value is looked up when it is needed and kept nowhere: no settings tree, log line or error
+message holds it.
 """
 
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,16 +18,25 @@ if TYPE_CHECKING:
     from polaris.venues.secrets import Secret
 
 
+KINDS: Final = ("env", "file", "vault", "aws")
+KNOWN: Final = "'env:NAME', 'file:/path', 'vault:MOUNT/PATH#FIELD' or 'aws:NAME#FIELD'"
+
+
 class SecretReference(msgspec.Struct, frozen=True):
-    """Where a secret is: "env:NAME", "file:/path", or "" where there is none."""
+    """Where a secret is: "env:NAME", "file:/path", "vault:MOUNT/PATH#FIELD", "aws:NAME#FIELD", or "" where there is none."""
 
     where: str = ""
 
     @classmethod
     def read(cls, raw: Any, key: str) -> "SecretReference":
         """Check the reference set at `key`. Raises BadConfig that never repeats what was found: it may be the secret."""
-        if not isinstance(raw, str) or not (raw == "" or (raw.startswith(("env:", "file:")) and raw.partition(":")[2])):
-            raise BadConfig(f"{key} takes a reference to a secret, 'env:NAME' or 'file:/path', not the secret itself (its value is not shown)")
+        if not isinstance(raw, str) or not (raw == "" or (raw.partition(":")[0] in KINDS and raw.partition(":")[2])):
+            raise BadConfig(f"{key} takes a reference to a secret, {KNOWN}, not the secret itself (its value is not shown)")
+        if raw.startswith(("vault:", "aws:")):
+            from polaris.app import vault
+
+            if wrong := vault.check(raw):
+                raise BadConfig(f"{key}: {wrong}")
         return cls(raw)
 
     def __bool__(self) -> bool:
@@ -37,6 +47,10 @@ class SecretReference(msgspec.Struct, frozen=True):
         from polaris.venues.secrets import Secret
 
         kind, _, name = self.where.partition(":")
+        if kind in ("vault", "aws"):
+            from polaris.app import vault
+
+            return vault.from_vault(self.where) if kind == "vault" else vault.from_aws(self.where)
         if kind == "env":
             if not os.environ.get(name):
                 raise Unavailable(f"secret {self.where}: the environment variable {name} is not set")
@@ -44,10 +58,15 @@ class SecretReference(msgspec.Struct, frozen=True):
         if kind == "file":
             path = Path(name).expanduser()
             try:
-                mode = path.stat().st_mode
+                found = path.stat()
+                mode = found.st_mode
+                if not stat.S_ISREG(mode):
+                    raise BadConfig(f"secret {self.where}: {path} is no ordinary file")
+                if found.st_uid not in (os.getuid(), 0):
+                    raise BadConfig(f"secret {self.where}: {path} belongs to another user (uid {found.st_uid}); copy it and keep it yourself")
                 if mode & (stat.S_IRWXG | stat.S_IRWXO):
                     raise BadConfig(f"secret {self.where}: others may read {path} (mode {mode & 0o777:o}); run: chmod 600 {path}")
                 return Secret(path.read_text("utf-8").strip())
             except OSError as cause:
                 raise Unavailable(f"secret {self.where}: {path} can't be read: {cause.strerror}") from cause
-        raise Unavailable("no secret is referred to; write 'env:NAME' or 'file:/path'")
+        raise Unavailable(f"no secret is referred to; write {KNOWN}")
