@@ -1,7 +1,8 @@
 """A small exchange on a loopback port in three dialects: it takes orders by name, and its line fails as it is told.
 
-Each request meets the next fault of a list: it is lost on the way, its answer is, it comes late, or the front door answers
-with something else. What the exchange holds (`orders`) is the truth that a client must find out.
+Each request meets the next fault of a list: it is lost on the way, its answer is, it comes late or twice, what it made is not
+shown at first, a new order is refused for want of money, or the front door answers with something else. What the exchange
+holds (`orders`) is the truth that a client must find out.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import time
 from urllib.parse import parse_qsl, urlsplit
 
 FINE, LOST, ANSWER_LOST, LATE, BROKEN, MAINTENANCE, BUSY = "fine", "lost", "answer lost", "late", "broken", "maintenance", "busy"
-FAULTS = (FINE, LOST, ANSWER_LOST, LATE, BROKEN, MAINTENANCE, BUSY)
+HIDDEN, TWICE, POOR = "hidden", "twice", "poor"
+FAULTS = (FINE, LOST, ANSWER_LOST, LATE, BROKEN, MAINTENANCE, BUSY, HIDDEN, TWICE, POOR)
 LATE_S = 0.13  # later than a client waits, and earlier than a request grows old
+HIDDEN_S = 0.06  # how long a new order is not shown to who asks for it
 
 
 class SmallExchange:
@@ -27,6 +30,8 @@ class SmallExchange:
         self.faults: list[str] = []
         self.asked: list[tuple[str, str]] = []
         self._nonce = 0
+        self._hidden_until = 0.0
+        self._poor = False
         self._late: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "SmallExchange":
@@ -42,6 +47,10 @@ class SmallExchange:
     def named(self, name: str) -> list[dict[str, str]]:
         """Every order of that name."""
         return [order for order in self.orders if order["name"] == name]
+
+    def shown(self, name: str) -> list[dict[str, str]]:
+        """Those of them that the exchange tells of."""
+        return [] if time.time() < self._hidden_until else self.named(name)
 
     async def quiet(self) -> None:
         """Until nothing is on its way any more."""
@@ -68,9 +77,16 @@ class SmallExchange:
                 self._answer(writer, 502, "Bad Gateway")
             elif fault == BUSY:
                 self._answer(writer, 429, "{}", "Retry-After: 0.02\r\n")
+            elif fault == HIDDEN:
+                self._hidden_until = time.time() + HIDDEN_S
+                self._do(method, target, body, stamp)
             elif fault != LOST:
+                self._poor = fault == POOR
                 status, said = self._do(method, target, body, stamp)
-                if fault == FINE:
+                self._poor = False
+                if fault == TWICE and self.dialect != "kraken":  # there the second is refused by its nonce, and tells nothing
+                    status, said = self._do(method, target, body, stamp)
+                if fault != ANSWER_LOST:
                     self._answer(writer, status, json.dumps(said))
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -106,10 +122,12 @@ class SmallExchange:
         if method == "POST":
             if any(order["state"] == "open" for order in self.named(fields["newClientOrderId"])):
                 return 400, {"code": -2010, "msg": "Duplicate order sent."}
+            if self._poor:
+                return 400, {"code": -2010, "msg": "Account has insufficient balance for requested action."}
             return 200, self._binance_order(self._take(fields["newClientOrderId"], fields["side"], fields["quantity"], fields["price"]))
         if path.endswith("/openOrders"):
             return 200, [self._binance_order(order) for order in self.orders if order["state"] == "open"]
-        found = self.named(fields["origClientOrderId"])
+        found = self.shown(fields["origClientOrderId"])
         if not found:
             return 400, {"code": -2013, "msg": "Order does not exist."}
         if method == "DELETE":
@@ -129,8 +147,10 @@ class SmallExchange:
             fields = json.loads(body)
             if self.named(fields["clientOid"]):
                 return 200, {"code": "300000x", "msg": "clientOid already exists"}
+            if self._poor:
+                return 200, {"code": "200004", "msg": "Balance insufficient!"}
             return 200, {"code": "200000", "data": {"orderId": self._take(fields["clientOid"], fields["side"], fields["size"], fields["price"])["id"]}}
-        found = self.named(path.rpartition("/")[2])
+        found = self.shown(path.rpartition("/")[2])
         if not found:
             return 200, {"code": "200000", "data": None}
         if method == "DELETE":
@@ -152,9 +172,11 @@ class SmallExchange:
         self._nonce = int(fields["nonce"])
         what = path.rpartition("/")[2]
         if what == "AddOrder":
+            if self._poor:
+                return 200, {"error": ["EOrder:Insufficient funds"]}
             order = self._take(fields["cl_ord_id"], fields["type"], fields["volume"], fields["price"])
             return 200, {"error": [], "result": {"txid": [order["id"]], "descr": {"order": "..."}}}
-        found = self.named(fields["cl_ord_id"])
+        found = self.shown(fields["cl_ord_id"])
         if what == "CancelOrder":
             if not found:
                 return 200, {"error": ["EOrder:Unknown order"]}

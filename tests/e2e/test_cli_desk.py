@@ -15,9 +15,12 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import zstandard
 from prometheus_client.parser import text_string_to_metric_families
 
 from polaris.app import process
+from polaris.domain.quality import Quality
+from polaris.log.read import EventBlock, blocks
 
 WITHIN_S = 60
 
@@ -150,3 +153,52 @@ def test_a_terminal_that_is_killed_takes_its_desk_along(data):
     os.kill(terminal.pid, signal.SIGKILL)
     os.waitpid(terminal.pid, 0)
     eventually(lambda: process.running(data) is None)
+
+
+def test_the_feeds_of_a_desk_are_watched_measured_and_certified_from_its_log(data):
+    assert polaris("feeds").returncode == 3
+    answered("start", "--detach")
+
+    def all_heard() -> Any:
+        told = answered("feeds")["feeds"]
+        return told if len(told) == 4 and all(feed["state"] == "LIVE" and feed["messages"] for feed in told) else None
+
+    feeds = eventually(all_heard)
+    assert {feed["symbol"] for feed in feeds} == {"BTC-USD.coinbase", "ETH-USD.coinbase", "BTC-USDT.binance", "ETH-USDT.binance"}
+    assert all(0 < feed["offset_p50_ns"] <= feed["offset_p99_ns"] < 10**10 and 0 <= feed["stale_ns"] < 10**10 for feed in feeds)
+    assert "BTC-USD.coinbase" in polaris("feeds", "--once").stdout
+    port = process.running(data).port
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    assert {sample.labels["quantile"] for sample in families["polaris_feed_offset_seconds"].samples} == {"0.5", "0.99"}
+    assert all(sample.value >= 0 for sample in families["polaris_feed_messages"].samples)
+    assert polaris("stop").returncode == 0
+
+    log = data / "log"
+    told = [block.event for block in blocks(log) if isinstance(block, EventBlock) and isinstance(block.event, Quality)]
+    assert len(told) >= 2 and all(len(second.symbols) == 4 for second in told)
+    assert [second.ts for second in told] == sorted(second.ts for second in told)
+    certified = polaris("feeds", "certify", str(log), "--json")
+    (certificate,) = json.loads(certified.stdout)["certificates"]
+    assert certified.returncode == (0 if certificate["complete"] else 1)
+    heard = {symbol["symbol"]: symbol["messages"] for symbol in certificate["symbols"]}
+    assert all(sum(second.symbols[i].messages for second in told) <= heard[feed["symbol"]] for i, feed in enumerate(feeds))
+
+
+def test_a_damaged_recording_is_certified_with_its_holes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded = polaris("record", "whole.jsonl", "--market", "builtin", "--venue", "binance", "--symbol", "BTCUSDT", "--for", "6 s")
+    assert recorded.returncode == 0, recorded.stderr
+    assert polaris("feeds", "certify", "whole.jsonl").returncode == 0
+    with zstandard.open("whole.jsonl", "rt") as file:
+        lines = file.readlines()
+    depth = [i for i, line in enumerate(lines) if "depthUpdate" in line]
+    del lines[depth[len(depth) // 2]]
+    Path("damaged.jsonl").write_text("".join(lines))
+    done = polaris("feeds", "certify", "damaged.jsonl", "--json", "--out", "certificate.json")
+    assert done.returncode == 1
+    (certificate,) = json.loads(done.stdout)["certificates"]
+    assert json.loads(Path("certificate.json").read_text())["certificates"] == [certificate]
+    (one,) = certificate["symbols"]
+    assert (one["complete"], one["gaps"], [hole["reason"] for hole in one["holes"]][-1]) == (False, 1, "gap")
+    assert "gap" in polaris("feeds", "certify", "damaged.jsonl").stdout

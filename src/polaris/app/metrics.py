@@ -52,6 +52,7 @@ class DeskCollector(Collector):
         yield from _desk(status)
         yield from _venues(status)
         yield from _instruments(status)
+        yield from _feeds(status)
         yield from _latency(status)
         yield from _trading(status)
         yield from _log(status)
@@ -115,6 +116,18 @@ def _instruments(status: Status) -> Iterator[Metric]:
     yield _gauge("polaris_forecast_bps", "Expected return of the ensemble", [(labels, book.forecast_bps) for labels, book in books])
     yield _gauge("polaris_position", "Held, base currency, signed", [(labels, float(book.position)) for labels, book in books])
     yield _gauge("polaris_position_notional", "Held, at the mid, signed", [(labels, float(book.notional)) for labels, book in books])
+
+
+def _feeds(status: Status) -> Iterator[Metric]:
+    feeds = [({"instrument": feed.symbol}, feed) for feed in status.feeds]
+    yield _gauge("polaris_feed_messages", "Updates and trades in the last second", [(labels, feed.messages) for labels, feed in feeds])
+    yield _gauge(
+        "polaris_feed_offset_seconds",
+        "Our clock when it came minus the venue's when it happened",
+        [(labels | {"quantile": name}, ns / 1e9) for labels, feed in feeds for name, ns in (("0.5", feed.offset_p50_ns), ("0.99", feed.offset_p99_ns))],
+    )
+    yield _gauge("polaris_feed_stale_seconds", "Since the last update or trade", [(labels, feed.stale_ns / 1e9) for labels, feed in feeds if feed.stale_ns != NEVER])
+    yield _gauge("polaris_feed_crossed_seconds", "How long of the last second the book stood crossed", [(labels, feed.crossed_ns / 1e9) for labels, feed in feeds])
 
 
 def _latency(status: Status) -> Iterator[Metric]:

@@ -16,6 +16,7 @@ from polaris.app.status import (
     AccountStatus,
     Counts,
     EnsembleStatus,
+    FeedStatus,
     ForecastStatus,
     Happening,
     InstrumentStatus,
@@ -43,8 +44,11 @@ from polaris.domain.orders import (
     Records,
 )
 from polaris.research.evaluate import periods_a_year, returns, sharpe
+from polaris.venues.books import CROSSED
 from polaris.venues.live import LiveFeeds
+from polaris.venues.protocol import SymbolStats
 from polaris.views.desk import DeskView
+from polaris.views.quality import QualityMeter, crossed_in
 
 TOLD: Final = (SUBMIT, REFUSED, FILL, CANCELED, EXPIRED_ORDER, REJECTED_ORDER, HALT)  # what the blotter shows
 HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere or not at all
@@ -56,6 +60,7 @@ class Observer:
     def __init__(self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int]) -> None:
         self.settings, self.logged, self.feeds, self.directory, self.clock = settings, logged, feeds, directory, clock
         self.view = DeskView(logged.desk.instruments)
+        self.quality = QualityMeter(len(logged.desk.instruments))
         self.started_ns = self.clock()
         self.recent: deque[Happening] = deque(maxlen=30)
 
@@ -66,9 +71,15 @@ class Observer:
             self.recent.appendleft(self._happening(record))
 
     def looked(self, rows: Rows) -> None:
-        """Rows went through: how long since they reached us."""
+        """Rows went through: how many, how late, and how long since they reached us."""
         if len(rows):
+            self.quality.hear(rows)
             self.logged.latencies["tick_to_order"].record(self.clock() - int(rows["ts_recv"][-1]))
+
+    def second(self, now: int) -> None:
+        """A second is over: how good the feeds were in it goes to the log."""
+        since = {int(item.id): int(self._symbol(item).head[CROSSED]) for item in self.logged.desk.instruments}
+        self.logged.sequencer.tell(self.quality.second(now, crossed_in(since, now)))
 
     def status(self) -> Status:
         """The whole desk now."""
@@ -87,6 +98,7 @@ class Observer:
             now_ns=now,
             venues=self._venues(now),
             instruments=tuple(self._instrument(item, now) for item in desk.instruments),
+            feeds=self._feeds(),
             ensemble=self._ensemble(),
             account=self._account(),
             latency=self.logged.latencies.snapshot(),
@@ -117,10 +129,37 @@ class Observer:
             )
         return tuple(found)
 
+    def _symbol(self, item: Instrument) -> SymbolStats:
+        return self.feeds.feeds[item.key.venue].stats.symbols[item.wire]
+
+    def _feeds(self) -> tuple[FeedStatus, ...]:
+        if self.quality.latest is None:
+            return ()
+        found = []
+        for item, one in zip(self.logged.desk.instruments, self.quality.latest.symbols, strict=True):
+            stats = self._symbol(item)
+            found.append(
+                FeedStatus(
+                    symbol=item.symbol,
+                    venue=item.key.venue,
+                    state=BOOK_STATE_NAMES[one.state],
+                    messages=one.messages,
+                    gaps=stats.gaps,
+                    resyncs=stats.resyncs,
+                    checksums_ok=stats.checksums_ok,
+                    checksums_failed=stats.checksums_failed,
+                    stale_ns=one.stale_ns,
+                    offset_p50_ns=one.offset_p50_ns,
+                    offset_p99_ns=one.offset_p99_ns,
+                    crossed_ns=one.crossed_ns,
+                )
+            )
+        return tuple(found)
+
     def _instrument(self, item: Instrument, now: int) -> InstrumentStatus:
         desk = self.logged.desk
         position = desk.positions[item.id]
-        stats = self.feeds.feeds[item.key.venue].stats.symbols[item.wire]
+        stats = self._symbol(item)
         columns = desk.latest(item.id)
         lots, cost, value = int(position["lots"]), int(position["cost"]), int(position["value"])
         bids, asks = desk.market.counts[item.id].tolist()[2:]

@@ -144,6 +144,7 @@ class Running:
             now = self.clock()
             timer.append(now, now, -1, TIMER, 0, 0, 0)
             self.desk.take(timer)
+            self.observer.second(now)
             if time.monotonic() >= checkpoint_at:
                 self.desk.checkpoint(now)
                 checkpoint_at = time.monotonic() + CHECKPOINT_S

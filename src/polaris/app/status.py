@@ -132,6 +132,23 @@ class LogStatus(msgspec.Struct, frozen=True, kw_only=True):
     resumed_from: int = 0
 
 
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How good one instrument's feed was in the last whole second; counts are since the start."""
+
+    symbol: str
+    venue: str
+    state: str  # domain.market.BOOK_STATE_NAMES
+    messages: int = 0  # in that second
+    gaps: int = 0
+    resyncs: int = 0
+    checksums_ok: int = 0
+    checksums_failed: int = 0
+    stale_ns: int = NEVER  # since the last message, at the end of that second
+    offset_p50_ns: int = 0  # our clock when it came minus the venue's when it happened
+    offset_p99_ns: int = 0
+    crossed_ns: int = 0  # of that second
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The whole desk at `now_ns`."""
 
@@ -145,6 +162,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     now_ns: int = 0
     venues: tuple[VenueStatus, ...] = ()
     instruments: tuple[InstrumentStatus, ...] = ()
+    feeds: tuple[FeedStatus, ...] = ()
     ensemble: EnsembleStatus = EnsembleStatus()
     account: AccountStatus = AccountStatus()
     latency: tuple[StageLatency, ...] = ()

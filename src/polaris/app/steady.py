@@ -21,4 +21,4 @@ def steady() -> bool:
     """
     gc.collect()
     gc.freeze()
-    return sys.platform == "linux" and ctypes.CDLL(None).prctl(SET_THP_DISABLE, 1, 0, 0, 0) == 0
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).prctl(SET_THP_DISABLE, 1, 0, 0, 0) == 0)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from polaris.domain.market import CONTROL
+from polaris.domain.quality import Quality
 
 # commands, as the price word of a CONTROL row carries them
 PAUSE: Final = 1
@@ -96,7 +97,7 @@ class Note(msgspec.Struct, frozen=True, tag="note", kw_only=True):
     ts: int
 
 
-Control = Started | Stopped | Checkpoint | Pause | Resume | Kill | Release | Deposit | Note
+Control = Started | Stopped | Checkpoint | Pause | Resume | Kill | Release | Deposit | Note | Quality
 
 COMMANDS: Final[dict[type, int]] = {Pause: PAUSE, Resume: RESUME, Kill: KILL, Release: RELEASE, Deposit: DEPOSIT}
 

@@ -140,6 +140,16 @@ class Call(msgspec.Struct, frozen=True):
     read: Callable[[bytes], Any] = lambda body: None
 
 
+class Page(msgspec.Struct, frozen=True):
+    """A part of a list.
+
+    more  asks for the next part; None where this was the last
+    """
+
+    items: Sequence[Any]
+    more: Call | None = None
+
+
 class Request(msgspec.Struct, frozen=True):
     """What goes out. Headers that identify the account are secrets."""
 

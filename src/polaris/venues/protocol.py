@@ -174,6 +174,8 @@ class Venue:
     public       where it is
     limits       what it allows
     headers      what every request for a document carries, where even public ones need a key. Raises BadConfig where there is none
+    trades_numbered  it numbers the trades of a symbol one by one, so that a missing one shows
+    books        whether it has order books
     orders       (instruments, key) -> its private side; None where there is none
     orders_url   the host of the private side, where it is another than the documents'
     opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
@@ -191,5 +193,7 @@ class Venue:
     limits: VenueLimits = field(default_factory=VenueLimits)
     opening: Fetch | None = None
     headers: Callable[[], dict[str, Secret]] = dict
+    trades_numbered: bool = False
+    books: bool = True
     orders: Callable[[Instruments, Key], Orders] | None = None
     orders_url: str = ""

@@ -50,6 +50,7 @@ VENUE = Venue(
     # 200 requests a minute on the free plan; the feed asks for a sign of life every ten seconds
     limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=5, messages_burst=5, silence_s=30.0),
     headers=_headers,
+    books=False,
     orders=AlpacaOrders,
     orders_url="https://api.alpaca.markets",  # paper accounts: https://paper-api.alpaca.markets
 )

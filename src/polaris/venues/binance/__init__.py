@@ -25,6 +25,7 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
         feed=partial(BinanceFeed, market),
         public=VenueEndpoint(market.name, ws_url, rest_url),
         limits=LIMITS,
+        trades_numbered=True,
         orders=partial(BinanceOrders, market),
     )
 

@@ -26,5 +26,6 @@ VENUE = Venue(
     public=VenueEndpoint("coinbase", "wss://advanced-trade-ws.coinbase.com", "https://api.coinbase.com"),
     # 10 requests and 8 messages a second; heartbeats come every second
     limits=VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
+    trades_numbered=True,
     orders=_orders,
 )

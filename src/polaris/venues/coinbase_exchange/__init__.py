@@ -18,5 +18,6 @@ VENUE = Venue(
     public=VenueEndpoint(NAME, "wss://ws-feed.exchange.coinbase.com", "https://api.exchange.coinbase.com"),
     # 8 requests a second, 20 at once; 100 messages a second; heartbeats come every second
     limits=VenueLimits(rest_per_second=8, rest_burst=20, messages_per_second=50, messages_burst=50, silence_s=10.0),
+    trades_numbered=True,
     orders=CoinbaseExchangeOrders,
 )

@@ -20,6 +20,7 @@ VENUE = Venue(
     feed=KrakenFeed,
     public=VenueEndpoint(V2, "wss://ws.kraken.com", "https://api.kraken.com"),
     limits=LIMITS,
+    trades_numbered=True,
     orders=KrakenOrders,
 )
 V1_VENUE = Venue(
