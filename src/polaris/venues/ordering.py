@@ -232,12 +232,13 @@ class OrderEntry:
     async def _pages(self, call: Call) -> list[Any]:
         """A list, whole: an answer that is a Page names the next call."""
         found: list[Any] = []
+        now = self._clock() + self._offset()
         for _ in range(MOST_PAGES):
             said = await self._told(call)
             if not isinstance(said, Page):
                 return found + said
             found += said.items
-            if said.more is None:
+            if said.more is None or said.until > now:
                 return found
             call = said.more
         raise Unavailable(f"{self.orders.venue}: {call.method} {call.path}: more than {MOST_PAGES} pages; ask for a later time")

@@ -8,9 +8,12 @@ Prices are ticks and quantities lots of the instrument, read from the venue's te
 as the venue wrote them. An answer that can't be read raises BadMessage, and the caller must take the order for in doubt.
 """
 
+import re
+from base64 import b32encode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
@@ -22,7 +25,8 @@ from polaris.domain.orders import BUY, SELL
 from polaris.venues.reading import UNREADABLE
 from polaris.venues.secrets import Secret
 
-RUN_LETTERS: Final = 6  # of the name of a run that stand in an order's name
+RUN_LETTERS: Final = 6  # that stand for a run in an order's name
+RUN: Final = re.compile(rf"[a-z0-9]{{{RUN_LETTERS}}}")
 LONGEST_NAME: Final = 18  # what every venue takes (Kraken's limit for free text)
 UNTOLD: Final = -1  # liquidity of a fill, at a venue that does not say
 FORM: Final = "application/x-www-form-urlencoded"
@@ -143,11 +147,13 @@ class Call(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """A part of a list.
 
-    more  asks for the next part; None where this was the last
+    more   asks for the next part; None where this was the last
+    until  ns up to which the parts so far tell: whoever reads on may stop where that is in the future
     """
 
     items: Sequence[Any]
     more: Call | None = None
+    until: int = 0
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -183,15 +189,15 @@ class Orders(Protocol):
         ...
 
     def open_orders(self, instrument: Instrument) -> Call:
-        """Reads list[Report]."""
+        """Reads list[Report], or a Page of them."""
         ...
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """Reads list[Fill], in any order, of executions at or after `since` (ns) or more."""
+        """Reads a Page of Fills, in any order; all pages together hold every execution at or after `since` (ns), maybe more."""
         ...
 
     def balances(self) -> Sequence[Call]:
-        """Each reads list[Balance]; together they are what the account holds."""
+        """Each reads list[Balance], or a Page of them; together they are what the account holds."""
         ...
 
     def sign(self, call: Call, ts: int) -> Request:
@@ -206,12 +212,13 @@ class Orders(Protocol):
 def order_name(run: str, order: int) -> str:
     """Our name for an order, the same whenever it is asked for: "p7f3a2c-1042".
 
-    run    the run's name: its first letters and digits count
+    run    the run's name. Six small letters and digits stand as they are, for any other name stand six letters of its digest
+           (30 bits): two runs that begin alike, as dates do, share no order
     order  its number in that run
     """
-    letters = "".join(letter for letter in run if letter.isascii() and letter.isalnum())[:RUN_LETTERS].lower()
+    letters = run if RUN.fullmatch(run) else b32encode(sha256(run.encode()).digest())[:RUN_LETTERS].decode().lower()
     name = f"p{letters}-{order}"
-    if not letters or order < 0 or len(name) > LONGEST_NAME:
+    if not any(letter.isascii() and letter.isalnum() for letter in run) or order < 0 or len(name) > LONGEST_NAME:
         raise ValueError(f"order {order} of run {run!r}: a name takes letters or digits of the run and a number of at most {LONGEST_NAME - RUN_LETTERS - 2} digits")
     return name
 
@@ -288,12 +295,12 @@ class Reader:
 
 
 def by_status(status: int, code: str = "", reason: str = "") -> Refusal | None:
-    """What an HTTP status alone says: 429 and 418 nothing done, 401 and 403 denied, 5xx and 0 in doubt, another 4xx refused."""
+    """What an HTTP status alone says: 429 and 418 nothing done, 401 and 403 denied, 5xx, 408 and 0 in doubt, another 4xx refused."""
     if status in (429, 418):
         return Refusal(Verdict.LIMITED, code, reason)
     if status in (401, 403):
         return Refusal(Verdict.DENIED, code, reason)
-    if status == 0 or status >= 500:
+    if status in (0, 408) or status >= 500:
         return Refusal(Verdict.DOUBT, code, reason)
     if status >= 400:
         return Refusal(Verdict.REFUSED, code, reason)

@@ -11,7 +11,17 @@ from typing import Final
 import msgspec
 
 from polaris.domain.instrument import Instruments
-from polaris.domain.market import BOOK_STATE_NAMES, DISCONNECTED, LIVE, REASON_CHECKSUM, REASON_CONNECT, REASON_GAP, REASON_NAMES, REASON_NONE, Rows
+from polaris.domain.market import (
+    BOOK_STATE_NAMES,
+    DISCONNECTED,
+    LIVE,
+    REASON_CHECKSUM,
+    REASON_CONNECT,
+    REASON_GAP,
+    REASON_NAMES,
+    REASON_NONE,
+    Rows,
+)
 from polaris.views.quality import MESSAGES, MISSING, TRADES, Counted, percentile
 
 SECOND: Final = 1_000_000_000

@@ -1,5 +1,7 @@
 """Feed quality out of rows: exact counts, percentiles to 3 %, and the same whatever the portions."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -102,7 +104,7 @@ def test_any_portions_of_the_same_rows_give_the_same_second_and_the_same_certifi
     whole.hear(everything)
     certified.hear(everything)
     edges = [0, *sorted(min(cut, len(everything)) for cut in cuts), len(everything)]
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         parts.hear(everything[begin:end])
         in_parts.hear(everything[begin:end])
     assert whole.second(T0 + SECOND) == parts.second(T0 + SECOND)

@@ -42,6 +42,7 @@ from polaris.venues.orders import (
     Fill,
     Key,
     NewOrder,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -55,6 +56,8 @@ from polaris.venues.orders import (
 from polaris.venues.secrets import Secret
 
 MS: Final = 1_000_000
+DAY_MS: Final = 24 * 3600 * 1000
+FILLS: Final = 1000  # in one answer
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")  # the venue also takes : and /, which would need escapes before signing
 NO_SUCH_ORDER: Final = (-2013, -2011)  # asked for, to be cancelled
 DUPLICATE: Final = "Duplicate order sent."
@@ -178,9 +181,23 @@ class BinanceOrders:
         return Call("GET", f"{self._root}/openOrders", {"symbol": instrument.wire}, read=read)
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET myTrades (userTrades of futures) from a time on: the oldest first, 500 at most."""
-        read = partial(self._read, list[_Fill], lambda found: [self._fill(instrument, each) for each in found])
-        return Call("GET", f"{self._root}/{'myTrades' if self._spot else 'userTrades'}", {"symbol": instrument.wire, "startTime": str(since // MS)}, read=read)
+        """GET myTrades (userTrades of futures), the oldest first, in windows: a day is what it gives at once, of futures a week."""
+        return self._window(instrument, since // MS)
+
+    def _window(self, item: Instrument, start_ms: int) -> Call:
+        end_ms = start_ms + (DAY_MS if self._spot else 7 * DAY_MS)
+
+        def read(found: list[_Fill]) -> Page:
+            fills = [self._fill(item, each) for each in found]
+            if len(found) < FILLS:
+                return Page(fills, self._window(item, end_ms), end_ms * MS)
+            last_ms = max(each.time for each in found)
+            if last_ms == start_ms:
+                raise ValueError(f"{FILLS} fills in one millisecond: those behind them can't be asked for")
+            return Page(fills, self._window(item, last_ms))
+
+        query = {"symbol": item.wire, "startTime": str(start_ms), "endTime": str(end_ms), "limit": str(FILLS)}
+        return Call("GET", f"{self._root}/{'myTrades' if self._spot else 'userTrades'}", query, read=partial(self._read, list[_Fill], read))
 
     def balances(self) -> Sequence[Call]:
         """GET account (balance of futures)."""

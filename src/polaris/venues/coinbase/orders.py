@@ -9,6 +9,7 @@ Source: Coinbase Developer Platform documentation, "Authentication"; Advanced Tr
 
 import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -45,6 +46,7 @@ from polaris.venues.orders import (
     Fill,
     Key,
     NewOrder,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -91,6 +93,13 @@ def token(key: Key, call: Call, now_s: int, nonce: str) -> str:
     return f"{said}.{_part(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
+def _next(cursor: str) -> dict[str, str]:
+    """Where the next page begins. Raises ValueError where the venue has one and does not say where."""
+    if not cursor:
+        raise ValueError("a further page without a cursor")
+    return {"cursor": cursor}
+
+
 def _part(text: bytes) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
@@ -115,6 +124,8 @@ class _Order(msgspec.Struct):
 
 class _Orders(msgspec.Struct):
     orders: list[_Order]
+    cursor: str = ""
+    has_next: bool = False
 
 
 class _Fill(msgspec.Struct):
@@ -130,6 +141,7 @@ class _Fill(msgspec.Struct):
 
 class _Fills(msgspec.Struct):
     fills: list[_Fill]
+    cursor: str = ""
 
 
 class _Amount(msgspec.Struct):
@@ -144,6 +156,8 @@ class _Held(msgspec.Struct):
 
 class _Accounts(msgspec.Struct):
     accounts: list[_Held]
+    cursor: str = ""
+    has_next: bool = False
 
 
 class _Error(msgspec.Struct):
@@ -209,21 +223,40 @@ class CoinbaseOrders:
 
     def open_orders(self, instrument: Instrument) -> Call:
         """GET orders/historical/batch of those that are open."""
-        read = partial(self._read, _Orders, lambda said: [self._report(instrument, each) for each in said.orders])
-        return Call("GET", f"{ROOT}/orders/historical/batch", {"product_ids": instrument.wire, "order_status": "OPEN", "limit": "1000"}, read=read)
+
+        def page(cursor: dict[str, str]) -> Call:
+            query = {"product_ids": instrument.wire, "order_status": "OPEN", "limit": "1000", **cursor}
+            return Call("GET", f"{ROOT}/orders/historical/batch", query, read=partial(self._read, _Orders, read))
+
+        def read(said: _Orders) -> Page:
+            return Page([self._report(instrument, each) for each in said.orders], page(_next(said.cursor)) if said.has_next else None)
+
+        return page({})
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET orders/historical/fills: the newest first, 1,000 at most."""
-        read = partial(self._read, _Fills, lambda said: [self._fill(instrument, each) for each in said.fills])
-        return Call("GET", f"{ROOT}/orders/historical/fills", {"product_ids": instrument.wire, "limit": "1000"}, read=read)
+        """GET orders/historical/fills from a time on, page by page."""
+
+        def page(cursor: dict[str, str]) -> Call:
+            query = {"product_ids": instrument.wire, "start_sequence_timestamp": start, "limit": "1000", **cursor}
+            return Call("GET", f"{ROOT}/orders/historical/fills", query, read=partial(self._read, _Fills, read))
+
+        def read(said: _Fills) -> Page:
+            return Page([self._fill(instrument, each) for each in said.fills], page(_next(said.cursor)) if said.cursor else None)
+
+        start = f"{datetime.fromtimestamp(since // SECOND, UTC):%Y-%m-%dT%H:%M:%S}Z"
+        return page({})
 
     def balances(self) -> Sequence[Call]:
         """GET accounts."""
 
-        def read(said: _Accounts) -> list[Balance]:
-            return [Balance(each.currency, each.available_balance.value, each.available_balance.value + each.hold.value) for each in said.accounts]
+        def page(cursor: dict[str, str]) -> Call:
+            return Call("GET", f"{ROOT}/accounts", {"limit": "250", **cursor}, read=partial(self._read, _Accounts, read))
 
-        return [Call("GET", f"{ROOT}/accounts", {"limit": "250"}, read=partial(self._read, _Accounts, read))]
+        def read(said: _Accounts) -> Page:
+            held = [Balance(each.currency, each.available_balance.value, each.available_balance.value + each.hold.value) for each in said.accounts]
+            return Page(held, page(_next(said.cursor)) if said.has_next else None)
+
+        return [page({})]
 
     def sign(self, call: Call, ts: int) -> Request:
         """With a token whose nonce is the time and a count."""
@@ -238,8 +271,8 @@ class CoinbaseOrders:
             return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
         code = str(error.error_response.get("error", error.error))
         words = str(error.error_response.get("message", error.message))
-        if not error.success:
-            return Refusal(Verdict.REFUSED, code, words)
+        if status == 200 and not error.success:
+            return Refusal(Verdict.DOUBT if code.startswith("UNKNOWN") else Verdict.REFUSED, code, words)
         if status == 404 or code == "NOT_FOUND":
             return Refusal(Verdict.ABSENT, code, words)
         return by_status(status, code, words)

@@ -25,6 +25,7 @@ from polaris.venues.orders import (
     Fill,
     Key,
     NewOrder,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -40,6 +41,7 @@ from polaris.venues.orders import (
 from polaris.venues.reading import Times
 
 NAME: Final = "coinbase-exchange"
+MOST: Final = 1000  # of a list in one answer
 NAMES: Final = uuid5(NAMESPACE_URL, "polaris:orders")
 STATES: Final = {"received": PENDING, "pending": PENDING, "open": OPEN, "active": OPEN, "rejected": REJECTED}
 _KIND: Final[dict[int, dict[str, Any]]] = {
@@ -52,7 +54,7 @@ _KIND: Final[dict[int, dict[str, Any]]] = {
 
 def uuid_name(run: str, order: int) -> str:
     """Our name for an order as the UUID that Coinbase wants."""
-    return str(uuid5(NAMES, order_name(run, order)))
+    return str(uuid5(NAMES, f"{order_name(run, order)} {run}"))
 
 
 def checked_uuid(name: str) -> str:
@@ -141,13 +143,26 @@ class CoinbaseExchangeOrders:
 
     def open_orders(self, instrument: Instrument) -> Call:
         """GET orders of one product that are not done."""
-        read = partial(self._read, list[_Order], lambda found: [self._report(instrument, each.client_oid, each) for each in found])
-        return Call("GET", "/orders", {"product_id": instrument.wire}, read=read)
+
+        def read(found: list[_Order]) -> list[Report]:
+            if len(found) >= MOST:
+                raise ValueError(f"{MOST} open orders, and maybe more that it does not tell")
+            return [self._report(instrument, each.client_oid, each) for each in found]
+
+        return Call("GET", "/orders", {"product_id": instrument.wire, "limit": str(MOST)}, read=partial(self._read, list[_Order], read))
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET fills of one product: the newest first, 100 at most."""
-        read = partial(self._read, list[_Fill], lambda found: [self._fill(instrument, each) for each in found])
-        return Call("GET", "/fills", {"product_id": instrument.wire}, read=read)
+        """GET fills of one product: the newest first, so page by page back to `since`."""
+        return self._fills(instrument, since, {})
+
+    def _fills(self, item: Instrument, since: int, after: dict[str, str]) -> Call:
+        def read(found: list[_Fill]) -> Page:
+            fills = [self._fill(item, each) for each in found]
+            if not fills or min(fill.ts for fill in fills) < since:
+                return Page(fills)
+            return Page(fills, self._fills(item, since, {"after": str(min(each.trade_id for each in found))}))
+
+        return Call("GET", "/fills", {"product_id": item.wire, **after}, read=partial(self._read, list[_Fill], read))
 
     def balances(self) -> Sequence[Call]:
         """GET accounts."""
@@ -163,7 +178,7 @@ class CoinbaseExchangeOrders:
             return None
         error: Any = self._read.error(_Error, body)
         words = error.message if error is not None else body[:160].decode("utf-8", "replace")
-        if status == 404 or "notfound" in words.lower().replace(" ", ""):
+        if error is not None and (status == 404 or "notfound" in words.lower().replace(" ", "")):
             return Refusal(Verdict.ABSENT, str(status), words)
         if "client_oid" in words.lower() or "duplicate" in words.lower():
             return Refusal(Verdict.TAKEN, str(status), words)
