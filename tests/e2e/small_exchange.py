@@ -78,8 +78,10 @@ class SmallExchange:
             elif fault == BUSY:
                 self._answer(writer, 429, "{}", "Retry-After: 0.02\r\n")
             elif fault == HIDDEN:
-                self._hidden_until = time.time() + HIDDEN_S
+                before = len(self.orders)
                 self._do(method, target, body, stamp)
+                if len(self.orders) > before:
+                    self._hidden_until = time.time() + HIDDEN_S
             elif fault != LOST:
                 self._poor = fault == POOR
                 status, said = self._do(method, target, body, stamp)

@@ -15,6 +15,7 @@ says nothing of the first. While an order of an instrument is in doubt no other 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -38,6 +39,16 @@ CLOCKS_S: Final = 2.0  # how far behind ours a venue's clock may be
 BURIED_S: Final = 600.0  # a request that never grows old: no front door holds one for so long
 MOST_PAGES: Final = 1_000
 LIMITED_S: Final = 10.0  # where a venue asks us to stay away and does not say for how long
+
+
+def without_query(record: logging.LogRecord) -> bool:
+    """httpx logs whole addresses, and a signature may stand in one: the line goes on without what is behind the path."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.copy_with(query=None) if isinstance(each, httpx.URL) else each for each in record.args)
+    return True
+
+
+logging.getLogger("httpx").addFilter(without_query)
 
 
 class Unlocked:
@@ -115,7 +126,7 @@ class OrderEntry:
         first = time.monotonic()
         self._flying.add(order.client)
         try:
-            said = await self._ask(call)
+            said: Report | Refusal = await self._ask(call)
         except BaseException:  # nobody knows how far it came
             self.doubtful[order.client] = Doubt(order, 1, first, time.monotonic())
             raise
@@ -236,7 +247,7 @@ class OrderEntry:
         for _ in range(MOST_PAGES):
             said = await self._told(call)
             if not isinstance(said, Page):
-                return found + said
+                return [*found, *said]
             found += said.items
             if said.more is None or said.until > now:
                 return found

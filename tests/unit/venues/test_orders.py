@@ -20,7 +20,7 @@ from polaris.domain.instrument import Key as InstrumentKey
 from polaris.domain.orders import BUY, CANCELLED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, POST_ONLY, SELL, TAKER
 from polaris.venues import registry
 from polaris.venues.coinbase.orders import token
-from polaris.venues.orders import UNTOLD, Balance, Call, Fill, Key, NewOrder, Report, Verdict, order_name
+from polaris.venues.orders import UNTOLD, Balance, Call, Fill, Key, NewOrder, Page, Report, Verdict, order_name
 from polaris.venues.secrets import Secret
 
 PRIVATE = ec.derive_private_key(0x1234567890ABCDEF, ec.SECP256R1())
@@ -129,6 +129,12 @@ def test_names_are_the_same_on_every_try_and_differ_between_orders(run, number):
     assert len(order_name(run, number)) <= 18
 
 
+@pytest.mark.parametrize("venue", WIRES)
+def test_runs_that_begin_alike_share_no_name(venue):
+    names = {side_of(venue).name(run, 1) for run in ("2026-11-21 06:49", "2026-11-21 06:50", "2026-11-2", "202611")}
+    assert len(names) == 4
+
+
 def report_of(venue: str, number: str, state: int, filled: int, price: int = 5_000_025) -> Report:
     return Report(side_of(venue).name("7f3a2c", 42), number, state, BUY, price, 1_234_500, filled)
 
@@ -165,6 +171,11 @@ FOUND = {
     "coinbase": ({"orders": [COINBASE | {"client_order_id": "another"}, COINBASE], "has_next": False}, "0000-1"),
     "bitstamp": (BITSTAMP, "1453"),
 }
+
+
+def whole(read):
+    """What was read, or what is on the page."""
+    return read.items if isinstance(read, Page) else read
 
 
 def encoded(said: object) -> bytes:
@@ -232,7 +243,7 @@ FILLS = {
                   "isBuyer": True, "isMaker": False}], ("9", "28", TAKER, "0.00000234", "BTC", TRADE_NS)),
     "binance-usdm": ([{"symbol": "BTCUSD", "id": 9, "orderId": 28, "price": "50000.25", "qty": "0.002345", "commission": "-0.02", "commissionAsset": "USDT", "time": 1760000000123,
                        "buyer": True, "maker": True, "side": "BUY"}], ("9", "28", MAKER, "-0.02", "USDT", TRADE_NS)),
-    "kucoin": ({"code": "200000", "data": {"currentPage": 1, "items": [{"tradeId": "9", "orderId": "28", "side": "buy", "price": "50000.25", "size": "0.002345", "fee": "0.11",
+    "kucoin": ({"code": "200000", "data": {"currentPage": 1, "totalPage": 1, "items": [{"tradeId": "9", "orderId": "28", "side": "buy", "price": "50000.25", "size": "0.002345", "fee": "0.11",
                 "feeCurrency": "USD", "liquidity": "maker", "createdAt": 1760000000123}]}}, ("9", "28", MAKER, "0.11", "USD", TRADE_NS)),
     "gemini": ([{"tid": 9, "order_id": "28", "price": "50000.25", "amount": "0.002345", "timestampms": 1760000000123, "type": "Buy", "aggressor": True, "fee_currency": "USD",
                  "fee_amount": "0.11", "timestamp": 1}], ("9", "28", TAKER, "0.11", "USD", TRADE_NS)),
@@ -254,7 +265,7 @@ FILLS = {
 def test_fills_come_with_exact_numbers_their_fee_and_their_liquidity(venue):
     said, (number, order_number, liquidity, fee, asset, ts) = FILLS[venue]
     call = side_of(venue).fills(item_of(venue), TS)
-    assert call.read(encoded(said)) == [Fill(number, order_number, 4, BUY, 5_000_025, 234_500, Decimal(fee), asset, liquidity, ts)]
+    assert call.read(encoded(said)).items == [Fill(number, order_number, 4, BUY, 5_000_025, 234_500, Decimal(fee), asset, liquidity, ts)]
 
 
 HELD = [Balance("BTC", Decimal("1.5"), Decimal("1.75")), Balance("USD", Decimal("10.1"), Decimal("10.1"))]
@@ -275,7 +286,7 @@ BALANCES = {
 @pytest.mark.parametrize("venue", BALANCES)
 def test_balances_are_what_the_venue_wrote(venue):
     calls = side_of(venue).balances()
-    found = [balance for call, said in zip(calls, BALANCES[venue], strict=True) for balance in call.read(encoded(said))]
+    found = [balance for call, said in zip(calls, BALANCES[venue], strict=True) for balance in whole(call.read(encoded(said)))]
     assert sorted(found, key=lambda each: each.asset) == HELD
 
 
@@ -305,6 +316,7 @@ REFUSALS = [
     ("bitstamp", 403, {"status": "error", "reason": "Invalid signature", "code": "API0005"}, Verdict.DENIED),
     ("coinbase-exchange", 404, {"message": "NotFound"}, Verdict.ABSENT),
     ("coinbase-exchange", 400, {"message": "Insufficient funds"}, Verdict.REFUSED),
+    ("coinbase", 200, {"success": False, "error_response": {"error": "UNKNOWN_FAILURE_REASON", "message": "unknown"}}, Verdict.DOUBT),
     ("coinbase-exchange", 401, {"message": "invalid signature"}, Verdict.DENIED),
     ("coinbase", 200, {"success": False, "error_response": {"error": "INSUFFICIENT_FUND", "message": "Insufficient balance"}}, Verdict.REFUSED),
     ("coinbase", 401, {"error": "Unauthorized", "message": "expired"}, Verdict.DENIED),
@@ -322,7 +334,7 @@ def test_what_a_venue_refuses_is_told_apart(venue, status, said, verdict):
 
 
 @pytest.mark.parametrize("venue", WIRES)
-@pytest.mark.parametrize(("status", "body"), [(502, b"<html>Bad Gateway</html>"), (0, b""), (503, b"")])
+@pytest.mark.parametrize(("status", "body"), [(502, b"<html>Bad Gateway</html>"), (0, b""), (503, b""), (408, b"")])
 def test_a_front_door_that_fails_leaves_the_order_in_doubt(venue, status, body):
     refusal = side_of(venue).refusal(status, body)
     assert refusal is not None and refusal.verdict is Verdict.DOUBT
@@ -338,7 +350,13 @@ def test_a_body_that_is_no_answer_is_never_taken_for_an_order(venue, body):
                 read = call.read(body)
             except BadMessage:
                 continue
-            assert not isinstance(read, Report) and not read
+            assert not isinstance(read, Report) and not whole(read)
+
+
+@pytest.mark.parametrize("venue", WIRES)
+def test_a_front_door_that_knows_no_such_page_says_nothing_of_the_order(venue):
+    refusal = side_of(venue).refusal(404, b"<html>404 page not found</html>")
+    assert refusal is not None and refusal.verdict is not Verdict.ABSENT
 
 
 def test_a_number_that_would_lose_a_digit_is_no_answer():
@@ -417,4 +435,4 @@ def test_recorded_private_documents_are_read(test_data, venue, name, call):
     item = Instrument(id=InstrumentId(0), key=InstrumentKey(venue, Product.SPOT, base[0], base[1]), wire=base[2], price_decimals=2, quantity_decimals=8)
     body = encoded(document)
     assert side_of(venue).refusal(200, body) is None
-    assert call(side_of(venue), item).read(body)
+    assert whole(call(side_of(venue), item).read(body))

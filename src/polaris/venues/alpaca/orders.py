@@ -37,6 +37,7 @@ from polaris.venues.orders import (
     Call,
     Fill,
     NewOrder,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -166,13 +167,16 @@ class AlpacaOrders:
         return Call("GET", "/v2/orders", {"status": "open", "symbols": instrument.wire, "limit": "500"}, read=read)
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET account/activities/FILL from a time on: the oldest first, 100 at most; those of the symbol are kept."""
+        """GET account/activities/FILL after a time, the oldest first, page by page; those of the symbol are kept."""
+        return self._activities(instrument, _moment(since - 1), {})
 
-        def read(found: list[_Activity]) -> list[Fill]:
-            return [self._fill(instrument, each) for each in found if each.symbol == instrument.wire]
+    def _activities(self, item: Instrument, after: str, token: dict[str, str]) -> Call:
+        def read(found: list[_Activity]) -> Page:
+            fills = [self._fill(item, each) for each in found if each.symbol == item.wire]
+            return Page(fills, self._activities(item, after, {"page_token": found[-1].id}) if found else None)
 
-        after = _moment(since)
-        return Call("GET", "/v2/account/activities/FILL", {"after": after, "direction": "asc", "page_size": "100"}, read=partial(self._read, list[_Activity], read))
+        query = {"after": after, "direction": "asc", "page_size": "100", **token}
+        return Call("GET", "/v2/account/activities/FILL", query, read=partial(self._read, list[_Activity], read))
 
     def balances(self) -> Sequence[Call]:
         """GET account for the cash, GET positions for the shares."""

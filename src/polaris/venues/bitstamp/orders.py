@@ -29,6 +29,7 @@ from polaris.venues.orders import (
     Key,
     NewOrder,
     Nonce,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -139,13 +140,16 @@ class BitstampOrders:
         return self._call(f"/api/v2/open_orders/{instrument.wire}/", {}, list[_Open], lambda said: [self._open(instrument, each) for each in said])
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """POST user_transactions of one market from a time on: the oldest first, 1,000 at most."""
+        """POST user_transactions of one market from a time on, the oldest first, page by page."""
+        return self._transactions(instrument, str(since // 1_000_000_000), 0)
 
-        def read(said: Any) -> list[Fill]:
-            return [self._fill(instrument, each) for each in said if bare(each["type"]) == TRADE]
+    def _transactions(self, item: Instrument, since: str, offset: int) -> Call:
+        def read(said: Any) -> Page:
+            fills = [self._fill(item, each) for each in said if bare(each["type"]) == TRADE]
+            return Page(fills, self._transactions(item, since, offset + len(said)) if said else None)
 
-        fields = {"since_timestamp": str(since // 1_000_000_000), "limit": "1000", "sort": "asc"}
-        return self._call(f"/api/v2/user_transactions/{instrument.wire}/", fields, list[dict[str, msgspec.Raw]], read)
+        fields = {"since_timestamp": since, "offset": str(offset), "limit": "1000", "sort": "asc"}
+        return self._call(f"/api/v2/user_transactions/{item.wire}/", fields, list[dict[str, msgspec.Raw]], read)
 
     def balances(self) -> Sequence[Call]:
         """POST account_balances."""

@@ -26,6 +26,7 @@ from polaris.venues.orders import (
     Key,
     NewOrder,
     Nonce,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -39,6 +40,7 @@ from polaris.venues.orders import (
 
 NAME: Final = "gemini"
 MS: Final = 1_000_000
+FILLS: Final = 500  # in one answer
 CLIENT: Final = re.compile(r"[A-Za-z0-9:._#-]{1,100}")
 _OPTIONS: Final[dict[int, list[str]]] = {LIMIT: [], POST_ONLY: ["maker-or-cancel"], IOC: ["immediate-or-cancel"]}
 _VERDICTS: Final = {
@@ -147,9 +149,20 @@ class GeminiOrders:
         return self._call("orders", {}, list[_Order], lambda said: [self._report(instrument, each) for each in said if each.symbol.lower() == instrument.wire.lower()])
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """POST mytrades from a time on: the newest first, 500 at most."""
-        fields = {"symbol": instrument.wire.lower(), "limit_trades": 500, "timestamp": since // MS}
-        return self._call("mytrades", fields, list[_Trade], lambda said: [self._fill(instrument, each) for each in said])
+        """POST mytrades from a time on: 500 at most, so again from the last one's time."""
+        return self._trades(instrument, since // MS)
+
+    def _trades(self, item: Instrument, start_ms: int) -> Call:
+        def read(said: list[_Trade]) -> Page:
+            fills = [self._fill(item, each) for each in said]
+            if len(said) < FILLS:
+                return Page(fills)
+            last_ms = max(each.timestampms for each in said)
+            if last_ms == start_ms:
+                raise ValueError(f"{FILLS} fills in one millisecond: those behind them can't be asked for")
+            return Page(fills, self._trades(item, last_ms))
+
+        return self._call("mytrades", {"symbol": item.wire.lower(), "limit_trades": FILLS, "timestamp": start_ms}, list[_Trade], read)
 
     def balances(self) -> Sequence[Call]:
         """POST balances."""

@@ -27,6 +27,7 @@ from polaris.venues.orders import (
     Key,
     NewOrder,
     Nonce,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -186,14 +187,17 @@ class KrakenOrders:
         return self._call("OpenOrders", {}, _Orders, read)
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """POST TradesHistory from a time on: the newest first, 50 at most; those of the pair are kept."""
-        names = self._pair_names(instrument)
+        """POST TradesHistory after a time: the newest first, 50 at most, so page by page; those of the pair are kept."""
+        return self._trades(instrument, f"{(since - 1) // SECOND}.{(since - 1) % SECOND:09d}", 0)
 
-        def read(said: Any) -> list[Fill]:
-            return [self._fill(instrument, number, each) for number, each in said.trades.items() if each.pair in names]
+    def _trades(self, item: Instrument, start: str, offset: int) -> Call:
+        names = self._pair_names(item)
 
-        start = f"{since // SECOND}.{since % SECOND:09d}"
-        return self._call("TradesHistory", {"start": start, "without_count": "true"}, _Trades, read)
+        def read(said: Any) -> Page:
+            fills = [self._fill(item, number, each) for number, each in said.trades.items() if each.pair in names]
+            return Page(fills, self._trades(item, start, offset + len(said.trades)) if said.trades else None)
+
+        return self._call("TradesHistory", {"start": start, "ofs": str(offset), "without_count": "true"}, _Trades, read)
 
     def balances(self) -> Sequence[Call]:
         """POST BalanceEx."""

@@ -25,6 +25,7 @@ from polaris.venues.orders import (
     Fill,
     Key,
     NewOrder,
+    Page,
     Reader,
     Refusal,
     Report,
@@ -40,6 +41,7 @@ from polaris.venues.orders import (
 
 NAME: Final = "kucoin"
 MS: Final = 1_000_000
+WEEK_MS: Final = 7 * 24 * 3600 * 1000
 SUCCESS: Final = "200000"
 KEY_VERSION: Final = "2"
 CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -87,6 +89,8 @@ class _Order(msgspec.Struct):
 
 class _Orders(msgspec.Struct):
     items: list[_Order]
+    currentPage: int
+    totalPage: int
 
 
 class _Fill(msgspec.Struct):
@@ -103,6 +107,8 @@ class _Fill(msgspec.Struct):
 
 class _Fills(msgspec.Struct):
     items: list[_Fill]
+    currentPage: int
+    totalPage: int
 
 
 class _Held(msgspec.Struct):
@@ -160,14 +166,32 @@ class KucoinOrders:
         return [self._call("GET", f"/api/v1/order/client-order/{client}", _Order | None, lambda said: said and self._report(instrument, said))]
 
     def open_orders(self, instrument: Instrument) -> Call:
-        """GET orders that are active."""
-        read = lambda said: [self._report(instrument, each) for each in said.items]  # noqa: E731
-        return self._call("GET", "/api/v1/orders", _Orders, read, {"symbol": instrument.wire, "tradeType": "TRADE", "status": "active"})
+        """GET orders that are active, page by page."""
+
+        def page(number: int) -> Call:
+            query = {"symbol": instrument.wire, "tradeType": "TRADE", "status": "active", "pageSize": "500", "currentPage": str(number)}
+            return self._call("GET", "/api/v1/orders", _Orders, read, query)
+
+        def read(said: Any) -> Page:
+            return Page([self._report(instrument, each) for each in said.items], page(said.currentPage + 1) if said.currentPage < said.totalPage else None)
+
+        return page(1)
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET fills from a time on: the newest first, a week at most."""
-        read = lambda said: [self._fill(instrument, each) for each in said.items]  # noqa: E731
-        return self._call("GET", "/api/v1/fills", _Fills, read, {"symbol": instrument.wire, "tradeType": "TRADE", "startAt": str(since // MS), "pageSize": "500"})
+        """GET fills page by page, in windows of a week: that is what it gives at once."""
+        return self._window(instrument, since // MS, 1)
+
+    def _window(self, item: Instrument, start_ms: int, page: int) -> Call:
+        end_ms = start_ms + WEEK_MS
+
+        def read(said: Any) -> Page:
+            fills = [self._fill(item, each) for each in said.items]
+            if said.currentPage < said.totalPage:
+                return Page(fills, self._window(item, start_ms, page + 1))
+            return Page(fills, self._window(item, end_ms, 1), end_ms * MS)
+
+        query = {"symbol": item.wire, "tradeType": "TRADE", "startAt": str(start_ms), "endAt": str(end_ms), "pageSize": "500", "currentPage": str(page)}
+        return self._call("GET", "/api/v1/fills", _Fills, read, query)
 
     def balances(self) -> Sequence[Call]:
         """GET accounts of the trading account."""
