@@ -65,7 +65,11 @@ def frames_of_capture(path: str | Path, venue: str | None = None) -> Iterator[tu
 
 
 class Replay:
-    """One capture on its way through a feed. `warnings` is whole when the last batch has come."""
+    """One capture on its way through a feed. `warnings` is whole when the last batch has come.
+
+    ts      of the newest line, ns: a lost book is silent, so its rows do not tell how far the capture goes
+    pauses  (from, to), ns: where nothing came for longer than LONGEST_PAUSE
+    """
 
     def __init__(self, path: str | Path, venue: str | None = None) -> None:
         self.capture = Capture(path)
@@ -78,6 +82,8 @@ class Replay:
         self.rows = RowBuffer(16 * BATCH)
         self.feed: Feed = self.venue.feed(self.instruments, self.rows)
         self.cpu_ns = 0
+        self.ts = 0
+        self.pauses: list[tuple[int, int]] = []
         self._lines = _in_time(chain(head, lines))
         self._next_tick = 0
         self._connected = False
@@ -95,6 +101,7 @@ class Replay:
             for line in lines:
                 self.push(line)
             self.cpu_ns += time.process_time_ns() - began
+            self.ts = max(self.ts, lines[-1].ts)
             if len(self.rows):
                 yield self.rows.view()
                 self.rows.clear()
@@ -126,6 +133,7 @@ class Replay:
 
     def _tick(self, ts: int) -> None:
         if ts - self._next_tick > LONGEST_PAUSE * TICK_NS:
+            self.pauses.append((self._next_tick - TICK_NS, ts))
             self._next_tick = ts
         while self._next_tick <= ts:
             self.feed.tick(self._next_tick)

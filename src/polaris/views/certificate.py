@@ -5,7 +5,7 @@ a venue numbers the trades of a symbol one by one, numbers that never came are c
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -60,7 +60,10 @@ class SymbolCertificate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """A period, symbol by symbol. `digest` is the BLAKE2b of everything else in it."""
+    """A period, symbol by symbol. `digest` is the BLAKE2b of everything else in it.
+
+    flaws  what the recording itself lacks, in words: it is not complete then, whatever its books say
+    """
 
     source: str
     sha256: str
@@ -69,6 +72,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     symbols: tuple[SymbolCertificate, ...]
     digest: str = ""
+    flaws: tuple[str, ...] = ()
 
     def signed(self) -> "Certificate":
         """With its digest."""
@@ -108,8 +112,8 @@ class Certifier:
             for row in told:
                 self._entered(int(row["instrument"]), int(row["price"]), int(row["quantity"]), int(row["ts_recv"]))
 
-    def certificate(self, source: str, sha256: str = "") -> Certificate:
-        """What is known at the end of the period."""
+    def certificate(self, source: str, sha256: str = "", flaws: Sequence[str] = ()) -> Certificate:
+        """What is known at the end of the period, `flaws` of its recording among it."""
         symbols = []
         for item in self._instruments:
             i = int(item.id)
@@ -134,8 +138,10 @@ class Certifier:
                     holes=holes,
                 )
             )
-        complete = bool(symbols) and all(each.complete for each in symbols)
-        return Certificate(source=source, sha256=sha256, begin=self._begin, end=self._end, complete=complete, symbols=tuple(symbols)).signed()
+        complete = bool(symbols) and all(each.complete for each in symbols) and not flaws
+        return Certificate(
+            source=source, sha256=sha256, begin=self._begin, end=self._end, complete=complete, symbols=tuple(symbols), flaws=tuple(flaws)
+        ).signed()
 
     def _entered(self, i: int, state: int, reason: int, ts: int) -> None:
         self._happened[i][0] += reason == REASON_GAP

@@ -10,6 +10,8 @@ import typer
 
 from polaris.app.cli.console import NOT_THERE, Config, DataDir, Json, fail, load_settings, note, output, print_json, progress, say, verb
 from polaris.domain.errors import BadConfig, Unavailable
+from polaris.domain.instrument import Instruments
+from polaris.domain.market import DISCONNECTED, REASON_CLOSED, STATUS, TIMER, RowBuffer, Rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -147,10 +149,11 @@ def _of_capture(path: Path, venue: str | None, quiet: bool) -> "Certificate":
         for rows in replay.batches():
             certifier.hear(rows)
             advance(replay.feed.stats.frames, 0)
-    for each in replay.warnings:
-        note(str(each))
+    certifier.hear(_moment(replay.ts))  # a book that is lost for good says no more: its hole goes on to the last line
+    flaws = [f"line {each.line}: {each.reason}" if each.line else each.reason for each in replay.warnings]
+    flaws += [f"nothing was recorded for {(end - begin) / 1e9:,.1f} s from {begin} ns" for begin, end in replay.pauses]
     with path.open("rb") as file:
-        return certifier.certificate(path.name, hashlib.file_digest(file, "sha256").hexdigest())
+        return certifier.certificate(path.name, hashlib.file_digest(file, "sha256").hexdigest(), flaws)
 
 
 def _of_log(path: Path) -> "Certificate":
@@ -159,17 +162,39 @@ def _of_log(path: Path) -> "Certificate":
     from polaris.venues import registry
     from polaris.views.certificate import Certifier
 
-    certifier = None
+    certifier, instruments, ts = None, Instruments(), 0
     for block in blocks(path):
-        if isinstance(block, EventBlock) and isinstance(block.event, Started) and certifier is None:
+        if certifier is not None and isinstance(block, EventBlock) and isinstance(block.event, Started):
+            certifier.hear(_closed(instruments, ts))  # no desk ran since the block before: a killed one could not say so
+        elif isinstance(block, EventBlock) and isinstance(block.event, Started):
             instruments = instruments_of(block.event)
             venues = [registry.venue(name) for name in {item.key.venue for item in instruments} if name in registry.names()]
             certifier = Certifier(instruments, [each.name for each in venues if each.trades_numbered], [each.name for each in venues if not each.books])
         elif isinstance(block, RowsBlock) and certifier is not None:
             certifier.hear(block.rows)
+        if isinstance(block, EventBlock):
+            ts = block.ts
+        elif isinstance(block, RowsBlock):
+            ts = int(block.rows["ts_recv"][-1])
     if certifier is None:
         raise BadConfig(f"{path} holds no run of a desk")
+    certifier.hear(_moment(ts))
     return certifier.certificate(path.name)
+
+
+def _moment(ts: int) -> Rows:
+    """The row that says what time it is."""
+    rows = RowBuffer(1)
+    rows.append(ts, ts, -1, TIMER, 0, 0, 0)
+    return rows.take()
+
+
+def _closed(instruments: Instruments, ts: int) -> Rows:
+    """The rows that say that every connection ended."""
+    rows = RowBuffer(len(instruments))
+    for item in instruments:
+        rows.append(0, ts, item.id, STATUS, 0, DISCONNECTED, REASON_CLOSED)
+    return rows.take()
 
 
 def _show(found: "Certificate") -> None:
@@ -196,6 +221,8 @@ def _show(found: "Certificate") -> None:
             f"{one.offset_p99_ns / 1e6:,.1f}",
         )
     console.print(shown)
+    for flaw in found.flaws:
+        console.print(f"  {flaw}", style="yellow", markup=False, soft_wrap=True)
     for one in found.symbols:
         for hole in one.holes[:SHOWN_HOLES]:
             begin, end = ((moment - found.begin) / 1e9 for moment in (hole.begin, hole.end))
