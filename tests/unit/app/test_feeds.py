@@ -5,15 +5,23 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+from rich.console import Console
 
-from polaris.app.cli.feeds import _of_capture, _of_log
+from polaris.app.cli import feeds
+from polaris.app.cli.feeds import _of_capture, _of_log, table
+from polaris.app.compose import CoreSettings, LoggedDesk
+from polaris.app.status import FeedStatus, Status
 from polaris.domain.control import Started, Stopped
 from polaris.domain.errors import BadCapture
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.market import CLEAR, DEPTH, LAST, LIVE, REASON_CONNECT, SNAPSHOT, STATUS, SYNCING, RowBuffer
 from polaris.log.sequencer import Sequencer
 from polaris.log.write import LogWriter
+from polaris.venues.replay import rows_of_capture
+from polaris.views.certificate import Certificate, SymbolCertificate
+from polaris.views.quality import QualityMeter
 
 SECOND = 1_000_000_000
 TS = 1_723_161_255 * SECOND
@@ -112,3 +120,42 @@ def test_a_log_is_certified_to_its_last_event(tmp_path):
         sequencer.tell(Stopped(ts=TS + 15 * SECOND, reason="", state_digest="", decisions_digest=""))
     found = _of_log(tmp_path)
     assert (found.complete, (found.end - TS) // SECOND) == (True, 15)
+
+
+LONG = "BTC-USD-perpetual.binance-coinm"
+
+
+def test_no_number_is_cut_short_on_a_narrow_terminal(monkeypatch):
+    console = Console(width=80, record=True, highlight=False)
+    one = FeedStatus(symbol=LONG, venue="binance-coinm", state="SYNCING", messages=48_270, stale_ns=123_400_000_000, offset_p50_ns=-1_258_300_000, gaps=12)
+    console.print(table(Status(feeds=(one,))))
+    monkeypatch.setattr(feeds, "output", lambda: console)
+    symbol = SymbolCertificate(
+        symbol=LONG, wire="", complete=True, messages=1_048_270, trades=2_286_000, trades_missing=0, gaps=0, checksums_failed=0,
+        offset_p50_ns=-1_258_300_000, offset_p99_ns=-1_235_400_000, seconds={"LIVE": 343.4}, holes=(),
+    )  # fmt: skip
+    feeds._show(Certificate(source="x", sha256="", begin=0, end=343_800_000_000, complete=True, symbols=(symbol,)))
+    shown = console.export_text().split()
+    for number in ("48,270", "123.4", "-1,258.3", "12", "99.9", "1,048,270", "2,286,000", "-1,235.4"):
+        assert number in shown
+
+
+def test_a_desk_decides_the_same_whether_quality_is_told_to_its_log_or_not(tmp_path, test_data):
+    instruments, rows = rows_of_capture(test_data / "ws" / "coinbase_advanced_20260809.jsonl.gz")
+
+    def decided(folder: Path, told: bool) -> np.ndarray:
+        """Every record, without the seq, which counts what else the log was told."""
+        desk, meter, records = LoggedDesk.open(folder, CoreSettings(), instruments, now=int(rows["ts_recv"][0])), QualityMeter(len(instruments)), []
+        for first in range(0, len(rows), 4000):
+            part = rows[first : first + 4000].copy()
+            records.append(desk.take(part).copy())
+            meter.hear(part)
+            if told:
+                desk.sequencer.tell(meter.second(int(part["ts_recv"][-1])))
+        desk.close()
+        found = np.concatenate(records)
+        found["seq"] = 0
+        return found
+
+    with_quality, without = decided(tmp_path / "with", True), decided(tmp_path / "without", False)
+    assert len(without) > 100 and with_quality.tobytes() == without.tobytes()

@@ -85,8 +85,8 @@ def table(status: "Status") -> "Table":
     from rich.table import Table
 
     found = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bright_black", title_justify="left", title="Feeds in the last second; p50 and p99: our clock minus the venue's")
-    for heading in ("Symbol", "Book"):
-        found.add_column(heading, no_wrap=True)
+    found.add_column("Symbol", overflow="ellipsis")  # the one that may shrink: a number that is cut short is another number
+    found.add_column("Book", no_wrap=True)
     for heading in ("Msgs/s", "Age s", "p50 ms", "p99 ms", "Crossed", "Gaps", "Resyncs", "Sums"):
         found.add_column(heading, justify="right", no_wrap=True)
     for feed in status.feeds:
@@ -205,8 +205,9 @@ def _show(found: "Certificate") -> None:
     console = output()
     console.print(f"[bold]{found.source}[/] · {span:,.1f} s · {verdict}", soft_wrap=True)
     shown = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bright_black")
-    for heading in ("  Symbol", "Live", "Msgs", "Trades", "Lost", "Gaps", "Bad sums", "p50 ms", "p99 ms"):
-        shown.add_column(heading, justify="left" if heading == "  Symbol" else "right", no_wrap=True)
+    shown.add_column("  Symbol", overflow="ellipsis")
+    for heading in ("Live", "Msgs", "Trades", "Lost", "Gaps", "Bad sums", "p50 ms", "p99 ms"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     for one in found.symbols:
         live = 100 * one.seconds.get("LIVE", 0.0) / span if span else 0.0
         shown.add_row(
