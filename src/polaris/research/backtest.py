@@ -21,6 +21,7 @@ from polaris.domain.errors import BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import Rows
 from polaris.domain.orders import RECORD, Records
+from polaris.research.catalog.read import load_catalog
 from polaris.research.data import Data, Source, load, load_log
 from polaris.research.result import Result
 from polaris.research.strategies import assemble
@@ -37,6 +38,7 @@ class BacktestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     params    keyword arguments of the strategy
     data      files, see research.data.Source
     log       the folder of a desk's log, instead of data
+    catalog   the folder of a catalog, instead of data; with `symbols` ("BTC-USD.coinbase") and `days` ("2026-08-09"), all of them where none is named
     desk      equity, and the tables sizing, risk and execution of DeskSettings
     """
 
@@ -45,6 +47,9 @@ class BacktestConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     params: dict[str, Any] = {}
     data: list[Source] = []
     log: str = ""
+    catalog: str = ""
+    symbols: list[str] = []
+    days: list[str] = []
     desk: DeskSettings = DeskSettings()
 
 
@@ -105,8 +110,10 @@ def _joined(parts: list[Records]) -> Records:
 
 
 def _load(config: BacktestConfig, base: Path) -> Data:
-    if config.log and config.data:
-        raise BadConfig("name either data files or a log, not both")
+    if sum(map(bool, (config.log, config.data, config.catalog))) > 1:
+        raise BadConfig("name data files, a log or a catalog, only one of them")
+    if config.catalog:
+        return load_catalog(base / config.catalog, config.symbols, config.days)
     return load_log(base / config.log) if config.log else load(config.data, base)
 
 
