@@ -1,5 +1,6 @@
 """The catalog: what goes in comes out, bit for bit; others' tools read it; what is wrong with it is named."""
 
+import itertools
 import os
 
 import duckdb
@@ -110,7 +111,7 @@ def test_any_rows_in_any_portions_come_back(tmp_path_factory, rows, cuts):
     root = tmp_path_factory.mktemp("catalog")
     recorded = rows_of(*((event, MIDNIGHT + at * SECOND, *rest) for event, at, *rest in sorted(rows, key=lambda row: row[1])))
     edges = [0, *sorted(min(cut, len(recorded)) for cut in cuts), len(recorded)]
-    written(root, *(recorded[begin:end] for begin, end in zip(edges, edges[1:], strict=False)))
+    written(root, *(recorded[begin:end] for begin, end in itertools.pairwise(edges)))
     names = [str(item.key) for item in TWO if (recorded["instrument"] == item.id).any()]
     again = load_catalog(root, names).rows
     wanted = numbered(recorded)
