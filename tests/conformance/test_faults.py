@@ -113,7 +113,8 @@ def test_a_book_that_stays_crossed_is_given_up_after_two_seconds(stage, venue, w
     assert 2 * SECOND <= crossed["ts_recv"] - began <= 2 * SECOND + 300_000_000
     made.until_live()
     assert made.story(wire) == [*FIRST, "SYNCING crossed", "LIVE none"]
-    assert made.feed.stats.symbols[wire].crossed == 1
+    stats = made.feed.stats.symbols[wire]
+    assert (stats.crossed, stats.crossed_until(made.now)) == (1, stats.crossed_ns) and 2 * SECOND <= stats.crossed_ns <= 2 * SECOND + 300_000_000
     assert made.agrees(wire)
     assert all(made.story(each) == FIRST for each in other)
 

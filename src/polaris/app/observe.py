@@ -44,11 +44,10 @@ from polaris.domain.orders import (
     Records,
 )
 from polaris.research.evaluate import periods_a_year, returns, sharpe
-from polaris.venues.books import CROSSED
 from polaris.venues.live import LiveFeeds
 from polaris.venues.protocol import SymbolStats
 from polaris.views.desk import DeskView
-from polaris.views.quality import QualityMeter, crossed_in
+from polaris.views.quality import QualityMeter
 
 TOLD: Final = (SUBMIT, REFUSED, FILL, CANCELED, EXPIRED_ORDER, REJECTED_ORDER, HALT)  # what the blotter shows
 HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere or not at all
@@ -61,6 +60,7 @@ class Observer:
         self.settings, self.logged, self.feeds, self.directory, self.clock = settings, logged, feeds, directory, clock
         self.view = DeskView(logged.desk.instruments)
         self.quality = QualityMeter(len(logged.desk.instruments))
+        self._crossed = [0] * len(logged.desk.instruments)
         self.started_ns = self.clock()
         self.recent: deque[Happening] = deque(maxlen=30)
 
@@ -78,8 +78,9 @@ class Observer:
 
     def second(self, now: int) -> None:
         """A second is over: how good the feeds were in it goes to the log."""
-        since = {int(item.id): int(self._symbol(item).head[CROSSED]) for item in self.logged.desk.instruments}
-        self.logged.sequencer.tell(self.quality.second(now, crossed_in(since, now)))
+        crossed = [self._symbol(item).crossed_until(now) for item in self.logged.desk.instruments]
+        self.logged.sequencer.tell(self.quality.second(now, [after - before for before, after in zip(self._crossed, crossed, strict=True)]))
+        self._crossed = crossed
 
     def status(self) -> Status:
         """The whole desk now."""

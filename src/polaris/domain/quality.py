@@ -10,7 +10,7 @@ class SymbolQuality(msgspec.Struct, frozen=True, array_like=True):
     messages          updates and trades that came
     gaps, resyncs, checksums_failed   in this second
     stale_ns          since the last of them, at the end; -1 where none ever came
-    offset_p50_ns, offset_p99_ns      our clock when it came minus the venue's when it happened, to 3 %; 0 where nothing was stamped
+    offset_p50_ns, offset_p99_ns      our clock when it came minus the venue's when it happened, to 1 %; 0 where nothing was stamped
     crossed_ns        how long its book stood crossed, in steps of a look (100 ms)
     """
 

@@ -60,13 +60,16 @@ Wish = Send | Login | Fetch | Reconnect
 class SymbolStats:
     """What happened to one symbol since the feed was made.
 
-    head  int64[OWN or more]: its words in `venues.books`, which compiled code counts in too
+    crossed     books given up because they stayed crossed
+    crossed_ns  for how long books stood crossed that do so no more
+    head        int64[OWN or more]: its words in `venues.books`, which compiled code counts in too
     """
 
     gaps: int = 0
     resyncs: int = 0
     checksums_failed: int = 0
     crossed: int = 0
+    crossed_ns: int = 0
     head: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(books.OWN, np.int64), repr=False)
 
     @property
@@ -82,6 +85,11 @@ class SymbolStats:
     @checksums_ok.setter
     def checksums_ok(self, count: int) -> None:
         self.head[books.CHECKED] = count
+
+    def crossed_until(self, ts: int) -> int:
+        """For how long its book stood crossed up to `ts`, in steps of a look (ns)."""
+        since = int(self.head[books.CROSSED])
+        return self.crossed_ns + (max(0, ts - since) if since else 0)
 
     @property
     def last_update_ns(self) -> int:

@@ -101,6 +101,7 @@ class BookSync:
     def disconnected(self, ts: int) -> None:
         """The socket is gone."""
         self.book.clear()
+        self._uncross(ts)
         self._enter(DISCONNECTED, REASON_CLOSED, ts)
 
     def lost(self, ts: int, reason: int) -> None:
@@ -112,7 +113,7 @@ class BookSync:
         if self.state >= LIVE:
             self.stats.resyncs += 1
         self.book.clear()
-        self.head[CROSSED] = 0
+        self._uncross(ts)
         self.head[DUE] = max(ts, self._asked_ns + self._wait_ns()) if self._asked_ns else ts
         self._enter(SYNCING, reason, ts)
 
@@ -164,7 +165,7 @@ class BookSync:
     def live(self, ts: int) -> None:
         """The snapshot and what followed it fit together."""
         self._asks = 0
-        self.head[CROSSED] = 0
+        self._uncross(ts)
         self._enter(LIVE, REASON_NONE, ts)
 
     def tick(self, ts: int) -> None:
@@ -175,7 +176,7 @@ class BookSync:
             self.head[DUE] = ts
             self._enter(STALE, REASON_SILENCE, ts)
         elif not self.book.crossed:
-            self.head[CROSSED] = 0
+            self._uncross(ts)
         elif not self.head[CROSSED]:
             self.head[CROSSED] = ts
         elif ts - int(self.head[CROSSED]) >= self._limits.crossed_ns:
@@ -188,6 +189,10 @@ class BookSync:
         bids = [[price(ticks), quantity(lots)] for ticks, lots in self.book.bids(depth)]
         asks = [[price(ticks), quantity(lots)] for ticks, lots in self.book.asks(depth)]
         return bids, asks, *self.book.sizes
+
+    def _uncross(self, ts: int) -> None:
+        self.stats.crossed_ns = self.stats.crossed_until(ts)
+        self.head[CROSSED] = 0
 
     def _wait_ns(self) -> int:
         return min(self._limits.retry_ns << min(self._asks, 16), self._limits.retry_max_ns)
