@@ -180,7 +180,7 @@ def test_a_configuration_that_cannot_be_read_says_where_and_what_is_near(tmp_pat
         ({"strategy": "pipeline", "params": {"alphaz": 1}}, "params of the pipeline"),
         ({"strategy": "fractions:Fraction", "params": {}}, "made a Fraction; expected an object with on_row"),
         ({"data": []}, "name at least one file"),
-        ({"log": "somewhere"}, "not both"),
+        ({"log": "somewhere"}, "only one of them"),
     ],
 )
 def test_what_cannot_run_is_refused_before_it_starts(checkout, changes, said):

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from polaris.app.cli import feeds
-from polaris.app.cli.feeds import _of_capture, _of_log, table
+from polaris.app.certify import of_capture, of_log
+from polaris.app.cli.feeds import table
 from polaris.app.compose import CoreSettings, LoggedDesk
 from polaris.app.status import FeedStatus, Status
 from polaris.domain.control import Started, Stopped
@@ -41,7 +42,7 @@ def lines(seconds: int = 20) -> list[tuple[int, bytes]]:
 
 def certified(path: Path, frames: list[tuple[int, bytes]]):
     path.write_bytes(b"".join(b"%d %s\n" % frame for frame in frames))
-    return _of_capture(path, "binance", True)
+    return of_capture(path, "binance")
 
 
 def holes(found) -> list[tuple[int, int, str]]:
@@ -69,7 +70,7 @@ def test_a_torn_archive_is_not_complete(tmp_path):
     path = tmp_path / "torn.gz"
     packed = gzip.compress(b"".join(b"%d %s\n" % frame for frame in lines(2000)))
     path.write_bytes(packed[: len(packed) // 2])
-    found = _of_capture(path, "binance", True)
+    found = of_capture(path, "binance")
     assert not found.complete and found.symbols[0].complete
     assert [flaw for flaw in found.flaws if "ends before its end" in flaw] == list(found.flaws) != []
     assert str(tmp_path) not in msgspec.json.encode(found).decode()
@@ -87,7 +88,7 @@ def test_a_damaged_line_is_named_and_nothing_is_certified(tmp_path):
     frames = [(ts, b"" if i == 7 else frame) for i, (ts, frame) in enumerate(lines())]
     (tmp_path / "damaged").write_bytes(b"".join(b"%d %s\n" % frame for frame in frames).replace(b"%d \n" % frames[7][0], b"garbage\n"))
     with pytest.raises(BadCapture, match="line 8"):
-        _of_capture(tmp_path / "damaged", "binance", True)
+        of_capture(tmp_path / "damaged", "binance")
 
 
 def run_of(sequencer: Sequencer, begin: int, seconds: int) -> None:
@@ -107,7 +108,7 @@ def test_the_time_between_two_runs_of_a_log_is_missing(tmp_path):
         sequencer = Sequencer(writer)
         run_of(sequencer, TS, 10)  # killed: nothing says that it ended
         run_of(sequencer, TS + 3600 * SECOND, 10)
-    found = _of_log(tmp_path)
+    found = of_log(tmp_path)
     assert not found.complete
     assert holes(found) == [(10, 3600, "closed")]
     assert found.symbols[0].seconds == {"LIVE": 20.0, "DISCONNECTED": 3590.0}
@@ -118,7 +119,7 @@ def test_a_log_is_certified_to_its_last_event(tmp_path):
         sequencer = Sequencer(writer)
         run_of(sequencer, TS, 10)
         sequencer.tell(Stopped(ts=TS + 15 * SECOND, reason="", state_digest="", decisions_digest=""))
-    found = _of_log(tmp_path)
+    found = of_log(tmp_path)
     assert (found.complete, (found.end - TS) // SECOND) == (True, 15)
 
 

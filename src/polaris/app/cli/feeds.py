@@ -1,6 +1,5 @@
 """The verbs of feed quality: a live table, and certificates of recorded periods."""
 
-import hashlib
 import sys
 import time
 from pathlib import Path
@@ -10,8 +9,6 @@ import typer
 
 from polaris.app.cli.console import NOT_THERE, Config, DataDir, Json, fail, load_settings, note, output, print_json, progress, say, verb
 from polaris.domain.errors import BadConfig, Unavailable
-from polaris.domain.instrument import Instruments
-from polaris.domain.market import DISCONNECTED, REASON_CLOSED, STATUS, TIMER, RowBuffer, Rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -125,7 +122,10 @@ def certify(
         raise BadConfig(f"there is no {missing[0]}")
     import msgspec
 
-    certificates = [_of_log(path) if path.is_dir() else _of_capture(path, venue, as_json) for path in paths]
+    from polaris.app.certify import of_capture, of_log
+
+    with progress("reading", quiet=as_json) as advance:
+        certificates = [of_log(path) if path.is_dir() else of_capture(path, venue, advance) for path in paths]
     told: list[dict[str, Any]] = [msgspec.to_builtins(each) for each in certificates]
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode({"certificates": told}), indent=2))
@@ -136,65 +136,6 @@ def certify(
             _show(each)
     if not all(each.complete for each in certificates):
         raise typer.Exit(INCOMPLETE)
-
-
-def _of_capture(path: Path, venue: str | None, quiet: bool) -> "Certificate":
-    from polaris.venues.replay import Replay
-    from polaris.views.certificate import Certifier
-
-    replay = Replay(path, venue)
-    name = {replay.venue.name}
-    certifier = Certifier(replay.instruments, name if replay.venue.trades_numbered else (), () if replay.venue.books else name)
-    with progress("reading", quiet=quiet) as advance:
-        for rows in replay.batches():
-            certifier.hear(rows)
-            advance(replay.feed.stats.frames, 0)
-    certifier.hear(_moment(replay.ts))  # a book that is lost for good says no more: its hole goes on to the last line
-    flaws = [f"line {each.line}: {each.reason}" if each.line else each.reason for each in replay.warnings]
-    flaws += [f"nothing was recorded for {(end - begin) / 1e9:,.1f} s from {begin} ns" for begin, end in replay.pauses]
-    with path.open("rb") as file:
-        return certifier.certificate(path.name, hashlib.file_digest(file, "sha256").hexdigest(), flaws)
-
-
-def _of_log(path: Path) -> "Certificate":
-    from polaris.domain.control import Started
-    from polaris.log.read import EventBlock, RowsBlock, blocks, instruments_of
-    from polaris.venues import registry
-    from polaris.views.certificate import Certifier
-
-    certifier, instruments, ts = None, Instruments(), 0
-    for block in blocks(path):
-        if certifier is not None and isinstance(block, EventBlock) and isinstance(block.event, Started):
-            certifier.hear(_closed(instruments, ts))  # no desk ran since the block before: a killed one could not say so
-        elif isinstance(block, EventBlock) and isinstance(block.event, Started):
-            instruments = instruments_of(block.event)
-            venues = [registry.venue(name) for name in {item.key.venue for item in instruments} if name in registry.names()]
-            certifier = Certifier(instruments, [each.name for each in venues if each.trades_numbered], [each.name for each in venues if not each.books])
-        elif isinstance(block, RowsBlock) and certifier is not None:
-            certifier.hear(block.rows)
-        if isinstance(block, EventBlock):
-            ts = block.ts
-        elif isinstance(block, RowsBlock):
-            ts = int(block.rows["ts_recv"][-1])
-    if certifier is None:
-        raise BadConfig(f"{path} holds no run of a desk")
-    certifier.hear(_moment(ts))
-    return certifier.certificate(path.name)
-
-
-def _moment(ts: int) -> Rows:
-    """The row that says what time it is."""
-    rows = RowBuffer(1)
-    rows.append(ts, ts, -1, TIMER, 0, 0, 0)
-    return rows.take()
-
-
-def _closed(instruments: Instruments, ts: int) -> Rows:
-    """The rows that say that every connection ended."""
-    rows = RowBuffer(len(instruments))
-    for item in instruments:
-        rows.append(0, ts, item.id, STATUS, 0, DISCONNECTED, REASON_CLOSED)
-    return rows.take()
 
 
 def _show(found: "Certificate") -> None:
