@@ -3,11 +3,11 @@
     place ──answer──▶ Report, or the venue's refusal
       │
       └─ no answer, a broken one, a 5xx ──▶ IN DOUBT: ask for the order by its name, again and again
-             found                               ──▶ its Report
-             absent twice, and the request is dead ──▶ refused: it never was, nothing was traded
-             absent twice, the venue takes a name once, the intent is fresh
-                                                 ──▶ sent again under the same name: at most one can be there
-             else                                ──▶ stays in doubt; `settle` tries again
+             found                                ──▶ its Report
+             absent, and the request is dead      ──▶ refused: it never was, nothing was traded
+             absent, the venue takes a name once, ──▶ sent again under the same name: at most one can be there
+                 and the intent is fresh
+             else                                 ──▶ stays in doubt; `settle` tries again
 
 A signed request is dead once its validity is over, or once a later nonce was heard; and a venue may show an order later than
 it takes it. So "absent" means "never" only where it was said a while after both, and twice. What a second try was answered
@@ -178,7 +178,7 @@ class OrderEntry:
                         doubt.last, absent = time.monotonic(), 0
                     if isinstance(again, Report):
                         return again
-                    doubt.taken, last = again.verdict is Verdict.TAKEN, again
+                    doubt.taken, last = doubt.taken or again.verdict is Verdict.TAKEN, again
             pause_s = max(last.after_s, self._pauses_s[min(look, len(self._pauses_s) - 1)])
         return Refusal(Verdict.DOUBT, last.code, last.reason or "the venue tells neither that it has the order nor that it has not")
 
