@@ -2,16 +2,23 @@
 
 A document that is not what its kind says fails with the place where it differs. A field that nobody knows is no
 failure: venues add fields at any time. It is counted, so that a change of theirs can be seen.
+
+Numbers keep the digits the venue wrote: a text stays that text, checked to be a number, and a JSON number becomes a
+Decimal of the same digits. None passes through a float.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import inspect
 
 from polaris.domain.errors import BadMessage
 from polaris.venues.reading import UNREADABLE
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+Number = Annotated[str, msgspec.Meta(pattern=f"^{_NUMBER}$")]  # a number as text: "0.00100000"
+NumberOrEmpty = Annotated[str, msgspec.Meta(pattern=f"^({_NUMBER})?$")]  # "" where the venue has none
 
 
 class Documents:
@@ -49,6 +56,8 @@ def unknown_fields(value: Any, shape: inspect.Type) -> int:
     shape  what `msgspec.inspect.type_info` says of the type that the value was decoded to
     """
     match shape:
+        case inspect.StructType(fields=fields, array_like=True) if isinstance(value, list):
+            return max(0, len(value) - len(fields)) + sum(unknown_fields(each, field.type) for each, field in zip(value, fields, strict=False))
         case inspect.StructType(fields=fields) if isinstance(value, dict):
             known = {field.encode_name: field.type for field in fields}
             tag = shape.tag_field
@@ -67,6 +76,12 @@ def unknown_fields(value: Any, shape: inspect.Type) -> int:
 
 def _fits(value: Any, shape: inspect.Type) -> bool:
     """Whether a value may have been decoded to this member of a union."""
-    if isinstance(shape, inspect.StructType) and isinstance(value, dict):
-        return shape.tag_field is None or value.get(shape.tag_field) == shape.tag
-    return isinstance(value, list) == isinstance(shape, inspect.ListType | inspect.TupleType | inspect.VarTupleType)
+    match shape:
+        case inspect.StructType(array_like=True) | inspect.ListType() | inspect.TupleType() | inspect.VarTupleType():
+            return isinstance(value, list)
+        case inspect.StructType(tag_field=tag_field, tag=tag):
+            return isinstance(value, dict) and (tag_field is None or value.get(tag_field) == tag)
+        case inspect.DictType():
+            return isinstance(value, dict)
+        case _:
+            return not isinstance(value, dict | list)

@@ -24,8 +24,8 @@ from polaris.domain.market import (
 from polaris.venues import registry
 from polaris.venues.capture import Line
 from polaris.venues.coinbase_exchange import VENUE
+from polaris.venues.coinbase_exchange.documents import DOCUMENTS
 from polaris.venues.coinbase_exchange.feed import CoinbaseExchangeFeed
-from polaris.venues.coinbase_exchange.messages import DOCUMENTS
 from polaris.venues.comparison import ComparisonLimits
 from polaris.venues.documents import Documents
 from polaris.venues.protocol import Fetch, Send

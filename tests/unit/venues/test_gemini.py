@@ -14,8 +14,8 @@ from polaris.venues.capture import Line
 from polaris.venues.comparison import ComparisonLimits
 from polaris.venues.documents import Documents
 from polaris.venues.gemini import VENUE
+from polaris.venues.gemini.documents import DOCUMENTS
 from polaris.venues.gemini.feed import GeminiFeed
-from polaris.venues.gemini.messages import DOCUMENTS
 from polaris.venues.protocol import Fetch, Send
 
 TS = 1_786_313_193_261_674_000

@@ -24,8 +24,8 @@ from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import LIVE, REASON_BAD_MESSAGE, REASON_GAP, RowBuffer
 from polaris.venues.books import LAST_UPDATE, TAKEN, Books
 from polaris.venues.coinbase_exchange.decode import Decoder, take
+from polaris.venues.coinbase_exchange.documents import DOCUMENTS
 from polaris.venues.coinbase_exchange.messages import (
-    DOCUMENTS,
     AnyFrame,
     Envelope,
     Error,

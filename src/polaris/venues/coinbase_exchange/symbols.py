@@ -12,8 +12,9 @@ from polaris.domain.errors import UnknownSymbol
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
 from polaris.venues.capture import Line
-from polaris.venues.coinbase_exchange.messages import DOCUMENTS, ProductDocument
+from polaris.venues.coinbase_exchange.documents import DOCUMENTS, ProductDocument
 from polaris.venues.documents import Documents
+from polaris.venues.resolve import Listing
 
 NAME: Final = "coinbase-exchange"
 PRODUCTS_PATH: Final = "/products"
@@ -54,6 +55,11 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     return [_declared(described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(document: bytes) -> list[Listing]:
+    """Every product of a document of products. Raises BadMessage."""
+    return [Listing(product.id, _key(product)) for product in _described(document).values()]
+
+
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: those it subscribed to, else those its frames name; described by its documents, if they are there."""
     wires = _names(line.data for line in head if line.kind == "send") or _names(line.data[:4096] for line in head if line.kind == "recv")
@@ -79,11 +85,15 @@ def _described(document: bytes) -> dict[str, ProductDocument]:
     return {each.id: each for each in (products if isinstance(products, list) else [products])}
 
 
+def _key(product: ProductDocument) -> Key:
+    return Key(NAME, Product.SPOT, product.base_currency, product.quote_currency)
+
+
 def _declared(product: ProductDocument, place: int) -> Instrument:
     price, quantity = decimals_of(product.quote_increment), decimals_of(product.base_increment)
     return Instrument(
         id=InstrumentId(place),
-        key=Key(NAME, Product.SPOT, product.base_currency, product.quote_currency),
+        key=_key(product),
         wire=product.id,
         price_decimals=price,
         quantity_decimals=quantity,

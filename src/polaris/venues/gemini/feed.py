@@ -24,7 +24,8 @@ from polaris.venues.books import TAKEN, Books
 from polaris.venues.comparison import Comparison, ComparisonLimits
 from polaris.venues.documents import Documents, unknown_fields
 from polaris.venues.gemini.decode import NEWEST_TRADE, OWN_WORDS, PASSED, TOLD, Decoder, take
-from polaris.venues.gemini.messages import DOCUMENTS, AnyFrame, BookLevel, Envelope, Heartbeat, L2Updates, Trade
+from polaris.venues.gemini.documents import DOCUMENTS, BookLevel
+from polaris.venues.gemini.messages import AnyFrame, Envelope, Heartbeat, L2Updates, Trade
 from polaris.venues.gemini.symbols import book_path
 from polaris.venues.protocol import FeedStats, Fetch, Send, SymbolStats, Wish
 from polaris.venues.reading import UNREADABLE

@@ -16,7 +16,8 @@ from polaris.domain.instrument import ONE_KEPT, Instrument, InstrumentId, Key, P
 from polaris.domain.numbers import decimals_of, scaled
 from polaris.venues.capture import Line
 from polaris.venues.documents import Documents
-from polaris.venues.gemini.messages import DOCUMENTS, SymbolDetails
+from polaris.venues.gemini.documents import DOCUMENTS, SymbolDetails
+from polaris.venues.resolve import Listing
 
 DETAILS_PATH: Final = "/v1/symbols/details/"
 BOOK_PATH: Final = "/v1/book/"
@@ -58,6 +59,11 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     return [_declared(described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(document: bytes) -> list[Listing]:
+    """Every symbol of a document of details. Raises BadMessage."""
+    return [Listing(wire, _key_of(details)) for wire, details in _described(document).items()]
+
+
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: those it subscribed to, else those its frames name; described by its documents, else by their texts."""
     asked = (names for line in head if line.kind == "send" for names in _SUBSCRIBED.findall(line.data))
@@ -89,7 +95,7 @@ def _declared(details: SymbolDetails, place: int) -> Instrument:
     price, quantity = decimals_of(price_step), decimals_of(quantity_step)
     return Instrument(
         id=InstrumentId(place),
-        key=_key(details.product_type == "swap", details.base_currency, details.quote_currency),
+        key=_key_of(details),
         wire=details.symbol.upper(),
         price_decimals=price,
         quantity_decimals=quantity,
@@ -119,6 +125,10 @@ def _learned(wire: str, head: Sequence[Line], place: int) -> Instrument:
         quantity_decimals=quantity,
         text_decimals=(ONE_KEPT, ONE_KEPT),
     )
+
+
+def _key_of(details: SymbolDetails) -> Key:
+    return _key(details.product_type == "swap", details.base_currency, details.quote_currency)
 
 
 def _key(is_perpetual: bool, base: str, quote: str) -> Key:
