@@ -69,12 +69,11 @@ async def discover(
     for name, wires in wishes.items():
         venue = registry.venue(name)
         async with rest(_endpoint(endpoints, name), clock or WallClock(), capture=(captures or {}).get(name)) as host:
-            document = await _document(name, host, venue.metadata(wires))
-        found += venue.instruments(document, wires, len(found))
+            found += venue.instruments(await document(name, host, venue.metadata(wires)), wires, len(found))
     return found
 
 
-async def _document(name: str, host: Rest, path: str) -> bytes:
+async def document(name: str, host: Rest, path: str) -> bytes:
     """A venue's document, asked for a few times. Raises Unavailable with what came back last."""
     answer = Answer(0, b"", 0)
     for attempt in range(TRIES):

@@ -17,6 +17,7 @@ from polaris.venues import books
 from polaris.venues.capture import Line
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.orders import Key, Orders
+from polaris.venues.resolve import Listing
 from polaris.venues.secrets import Secret
 
 
@@ -175,6 +176,8 @@ class Venue:
     recorded_as  how the headers of captures call it
     metadata     (wire symbols) -> path of the REST document that describes them
     instruments  (document, wire symbols, first id) -> their instruments. Raises UnknownSymbol, BadMessage, BadConfig
+    listings     (document) -> everything it describes; None: it is known by its own symbols only. Raises BadMessage
+    asks         (names) -> the symbols whose document tells of them; none where one document tells of all
     discover     (first lines of a capture) -> the instruments it holds, as well as those lines can tell
     recognises   (raw frame) -> whether it can only be this venue's
     tag          (url of a recorded document) -> the tag `Feed.response` knows it by, "" where it answers no Fetch
@@ -205,3 +208,5 @@ class Venue:
     books: bool = True
     orders: Callable[[Instruments, Key], Orders] | None = None
     orders_url: str = ""
+    listings: Callable[[bytes], list[Listing]] | None = None
+    asks: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()

@@ -11,7 +11,7 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.market import RowBuffer
 from polaris.venues.alpaca.feed import AlpacaFeed
 from polaris.venues.alpaca.orders import AlpacaOrders, Key
-from polaris.venues.alpaca.symbols import NAME, discover, instruments, metadata, recognises, tag
+from polaris.venues.alpaca.symbols import NAME, asks, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 from polaris.venues.secrets import Secret
@@ -53,4 +53,6 @@ VENUE = Venue(
     books=False,
     orders=AlpacaOrders,
     orders_url="https://api.alpaca.markets",  # paper accounts: https://paper-api.alpaca.markets
+    listings=listings,
+    asks=asks,
 )

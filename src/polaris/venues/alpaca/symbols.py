@@ -14,6 +14,7 @@ from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.venues.alpaca.documents import DOCUMENTS
 from polaris.venues.capture import Line
 from polaris.venues.documents import Documents
+from polaris.venues.resolve import Listing
 
 NAME: Final = "alpaca"
 PRICE_DECIMALS: Final = 4
@@ -57,6 +58,16 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     return [_stock(wire, first + place) for place, wire in enumerate(wires)]
 
 
+def listings(document: bytes) -> list[Listing]:
+    """Every stock of a document of latest trades. Raises BadMessage."""
+    return [Listing(wire, _key(wire)) for wire in _LATEST.decode("latest trades", document).trades]
+
+
+def asks(names: Sequence[str]) -> list[str]:
+    """The stocks that these names can only mean, as no document tells of all: SPY, SPY-USD and SPY-USD.alpaca are SPY."""
+    return list(dict.fromkeys(name.upper().removesuffix(f".{NAME}".upper()).removesuffix("-USD") for name in names))
+
+
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: those it subscribed to, else those its frames name."""
     asked = [names for line in head if line.kind == "send" for names in _SUBSCRIBED.findall(line.data)]
@@ -71,10 +82,14 @@ def recognises(frame: bytes) -> bool:
     return _FRAME.match(frame[:32]) is not None
 
 
+def _key(wire: str) -> Key:
+    return Key(NAME, Product.STOCK, wire, "USD")
+
+
 def _stock(wire: str, place: int) -> Instrument:
     return Instrument(
         id=InstrumentId(place),
-        key=Key(NAME, Product.STOCK, wire, "USD"),
+        key=_key(wire),
         wire=wire,
         price_decimals=PRICE_DECIMALS,
         quantity_decimals=QUANTITY_DECIMALS,

@@ -5,7 +5,7 @@ from typing import Final
 
 from polaris.venues.binance.feed import BinanceFeed
 from polaris.venues.binance.orders import BinanceOrders
-from polaris.venues.binance.symbols import COINM, SPOT, US, USDM, Market, discover, instruments, metadata, recognises, tag
+from polaris.venues.binance.symbols import COINM, SPOT, US, USDM, Market, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
@@ -27,6 +27,7 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
         limits=LIMITS,
         trades_numbered=True,
         orders=partial(BinanceOrders, market),
+        listings=partial(listings, market),
     )
 
 

@@ -18,6 +18,7 @@ from polaris.domain.errors import BadMessage, UnknownSymbol
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
 from polaris.venues.capture import Line
+from polaris.venues.resolve import Listing
 
 SPOT_DECIMALS: Final = 8
 
@@ -102,6 +103,11 @@ def instruments(market: Market, document: bytes, wires: Sequence[str], first: in
     return [_declared(market, described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(market: Market, document: bytes) -> list[Listing]:
+    """Every symbol of an exchangeInfo. Raises BadMessage."""
+    return [Listing(symbol.symbol, _key(market, symbol)) for symbol in _described(market, document).values()]
+
+
 def discover(market: Market, head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: those of its streams, else of its frames; described by its documents, else its texts."""
     asked = [line.url.encode() if line.kind == "connect" else line.data for line in head if line.kind in ("connect", "send")]
@@ -152,7 +158,7 @@ def _declared(market: Market, symbol: SymbolDocument, place: int) -> Instrument:
     quantity = max(market.decimals, symbol.quantity_precision, decimals_of(step))
     return Instrument(
         id=InstrumentId(place),
-        key=Key(market.name, _product(market, symbol.contract), symbol.base, _quote(symbol.symbol, symbol.quote)),
+        key=_key(market, symbol),
         wire=symbol.symbol,
         price_decimals=price,
         quantity_decimals=quantity,
@@ -186,10 +192,15 @@ def _learned(market: Market, wire: str, head: Sequence[Line], place: int) -> Ins
     )
 
 
+def _key(market: Market, symbol: SymbolDocument) -> Key:
+    return Key(market.name, _product(market, symbol.contract), symbol.base, _quote(symbol.symbol, symbol.quote))
+
+
 def _product(market: Market, contract: str) -> Product:
+    """PERPETUAL, TRADIFI_PERPETUAL on stocks and metals, PERPETUAL_DELIVERING before its end; else a quarter's future."""
     if not market.chained:
         return Product.SPOT
-    return Product.PERPETUAL if contract.startswith("PERPETUAL") else Product.FUTURE
+    return Product.PERPETUAL if "PERPETUAL" in contract else Product.FUTURE
 
 
 def _quote(wire: str, quote: str) -> str:

@@ -2,7 +2,7 @@
 
 from polaris.venues.bitstamp.feed import BitstampFeed
 from polaris.venues.bitstamp.orders import BitstampOrders
-from polaris.venues.bitstamp.symbols import NAME, discover, instruments, metadata, recognises, tag
+from polaris.venues.bitstamp.symbols import NAME, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
@@ -19,4 +19,5 @@ VENUE = Venue(
     # 10,000 requests in ten minutes
     limits=VenueLimits(rest_per_second=5, rest_burst=20, messages_per_second=10, messages_burst=50, silence_s=60.0),
     orders=BitstampOrders,
+    listings=listings,
 )

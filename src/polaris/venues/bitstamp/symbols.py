@@ -1,4 +1,4 @@
-"""Bitstamp's pairs: btcusd in channels and addresses, BTC/USD as a name."""
+"""Bitstamp's pairs: btcusd in channels and addresses, BTC/USD as a name; a perpetual is btcusd-perp and BTC/USD-PERP."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,9 +10,11 @@ from polaris.domain.errors import BadMessage, UnknownSymbol
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, scaled
 from polaris.venues.capture import Line
+from polaris.venues.resolve import Listing
 
 NAME: Final = "bitstamp"
 DIFFS: Final = "diff_order_book_"
+PERPETUAL: Final = "-PERP"
 
 
 class PairDocument(msgspec.Struct):
@@ -53,6 +55,11 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     return [_declared(described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(document: bytes) -> list[Listing]:
+    """Every pair of the list. Raises BadMessage."""
+    return [Listing(pair.url_symbol, _key(pair), (pair.name,)) for pair in _described(document).values()]
+
+
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: the pairs whose diffs were subscribed to, described by its document."""
     described: dict[str, PairDocument] = {}
@@ -77,11 +84,15 @@ def _described(document: bytes) -> dict[str, PairDocument]:
         raise BadMessage(NAME, f"not a list of pairs: {cause}", document) from cause
 
 
+def _key(pair: PairDocument) -> Key:
+    base, _, quote = pair.name.removesuffix(PERPETUAL).partition("/")
+    return Key(NAME, Product.PERPETUAL if pair.name.endswith(PERPETUAL) else Product.SPOT, base, quote)
+
+
 def _declared(pair: PairDocument, place: int) -> Instrument:
-    base, _, quote = pair.name.partition("/")
     return Instrument(
         id=InstrumentId(place),
-        key=Key(NAME, Product.SPOT, base, quote),
+        key=_key(pair),
         wire=pair.url_symbol,
         price_decimals=pair.counter_decimals,
         quantity_decimals=pair.base_decimals,

@@ -2,7 +2,7 @@
 
 from polaris.domain.instrument import Instruments
 from polaris.venues.coinbase.feed import CoinbaseFeed
-from polaris.venues.coinbase.symbols import discover, instruments, metadata, recognises
+from polaris.venues.coinbase.symbols import discover, instruments, listings, metadata, recognises
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.orders import Key, Orders
 from polaris.venues.protocol import Venue
@@ -28,4 +28,5 @@ VENUE = Venue(
     limits=VenueLimits(rest_per_second=8, rest_burst=8, messages_per_second=7, messages_burst=8, silence_s=10.0),
     trades_numbered=True,
     orders=_orders,
+    listings=listings,
 )

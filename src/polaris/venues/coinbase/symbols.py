@@ -14,6 +14,7 @@ from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
 from polaris.venues.capture import Line
 from polaris.venues.coinbase.errors import SharedBook
+from polaris.venues.resolve import Listing
 
 PRODUCTS_PATH = "/api/v3/brokerage/market/products"
 UNDECLARED_DECIMALS = 8  # for a product of which a capture holds no description
@@ -57,14 +58,16 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     Raises UnknownSymbol for a product the document lacks, SharedBook for one whose book goes by another name,
     BadMessage for a document that is no list of products.
     """
-    try:
-        products = {product.product_id: product for product in _PRODUCTS.decode(document).products}
-    except msgspec.MsgspecError as cause:
-        raise BadMessage("coinbase", f"not a list of products: {cause}", document) from cause
+    products = _described(document)
     for wire in wires:
         if wire not in products:
             raise UnknownSymbol(wire, sorted(products), "coinbase")
     return [_instrument(products[wire], first + place) for place, wire in enumerate(wires)]
+
+
+def listings(document: bytes) -> list[Listing]:
+    """Every product of a list of products. Raises BadMessage."""
+    return [Listing(product.product_id, _key_of(product)) for product in _described(document).values()]
 
 
 def discover(head: Sequence[Line]) -> list[Instrument]:
@@ -74,10 +77,7 @@ def discover(head: Sequence[Line]) -> list[Instrument]:
     described: dict[str, ProductDocument] = {}
     for line in head:
         if line.kind == "http" and PRODUCTS_PATH in line.url:
-            try:
-                described |= {product.product_id: product for product in _PRODUCTS.decode(line.data).products}
-            except msgspec.MsgspecError as cause:
-                raise BadMessage("coinbase", f"not a list of products: {cause}", line.data) from cause
+            described |= _described(line.data)
     books = dict.fromkeys(described[wire].alias or wire if wire in described else wire for wire in wires)
     return [_instrument(described[wire], i) if wire in described else _undeclared(wire, i) for i, wire in enumerate(books)]
 
@@ -85,6 +85,13 @@ def discover(head: Sequence[Line]) -> list[Instrument]:
 def recognises(frame: bytes) -> bool:
     """Whether a frame can only be Coinbase's."""
     return _CHANNEL.match(frame[:256]) is not None
+
+
+def _described(document: bytes) -> dict[str, ProductDocument]:
+    try:
+        return {product.product_id: product for product in _PRODUCTS.decode(document).products}
+    except msgspec.MsgspecError as cause:
+        raise BadMessage("coinbase", f"not a list of products: {cause}", document) from cause
 
 
 def _product_ids(texts: Iterable[bytes]) -> list[str]:
@@ -99,7 +106,7 @@ def _instrument(product: ProductDocument, place: int) -> Instrument:
     price, quantity = decimals_of(increment), decimals_of(product.base_increment)
     return Instrument(
         id=InstrumentId(place),
-        key=_key(product.product_id, product.base_currency_id, product.quote_currency_id, product.product_type),
+        key=_key_of(product),
         wire=product.product_id,
         price_decimals=price,
         quantity_decimals=quantity,
@@ -118,6 +125,10 @@ def _undeclared(wire: str, place: int) -> Instrument:
         price_decimals=UNDECLARED_DECIMALS,
         quantity_decimals=UNDECLARED_DECIMALS,
     )
+
+
+def _key_of(product: ProductDocument) -> Key:
+    return _key(product.product_id, product.base_currency_id, product.quote_currency_id, product.product_type)
 
 
 def _key(wire: str, base: str, quote: str, product_type: str) -> Key:

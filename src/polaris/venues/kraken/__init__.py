@@ -3,7 +3,7 @@
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.kraken.feed import KrakenFeed, KrakenV1Feed
 from polaris.venues.kraken.orders import KrakenOrders
-from polaris.venues.kraken.symbols import V1, V2, discover, instruments, metadata, recognises_v1, recognises_v2
+from polaris.venues.kraken.symbols import V1, V2, discover, instruments, listings, metadata, recognises_v1, recognises_v2
 from polaris.venues.protocol import Venue
 
 # some 150 connections in ten minutes; a heartbeat comes every second, and five without one mean that the line is dead
@@ -22,6 +22,7 @@ VENUE = Venue(
     limits=LIMITS,
     trades_numbered=True,
     orders=KrakenOrders,
+    listings=lambda document: listings(V2, document),
 )
 V1_VENUE = Venue(
     name=V1,
@@ -34,4 +35,5 @@ V1_VENUE = Venue(
     feed=KrakenV1Feed,
     public=VenueEndpoint(V1, "wss://ws.kraken.com", "https://api.kraken.com"),
     limits=LIMITS,
+    listings=lambda document: listings(V1, document),
 )

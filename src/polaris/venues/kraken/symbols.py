@@ -14,6 +14,7 @@ from polaris.domain.errors import BadMessage, UnknownSymbol
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
 from polaris.venues.capture import Line
+from polaris.venues.resolve import Listing
 
 V2: Final = "kraken"
 V1: Final = "kraken-v1"
@@ -69,6 +70,14 @@ def instruments(venue: str, document: bytes, wires: Sequence[str], first: int = 
     return [_declared(venue, wire, described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(venue: str, document: bytes) -> list[Listing]:
+    """Every pair of an AssetPairs with all its names: XXBTZUSD, XBTUSD, XBT/USD and BTC/USD. Raises BadMessage."""
+    return [
+        Listing(_wire(venue, pair.wsname), _key(venue, pair.wsname), (name, pair.altname, pair.wsname, elsewhere(pair.wsname)))
+        for name, pair in _pairs(venue, document).items()
+    ]
+
+
 def discover(venue: str, head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: the pairs of its frames, described by its AssetPairs."""
     described: dict[str, PairDocument] = {}
@@ -94,14 +103,28 @@ def recognises_v2(frame: bytes) -> bool:
 
 
 def _described(venue: str, document: bytes) -> dict[str, PairDocument]:
+    pairs = {pair.wsname: pair for pair in _pairs(venue, document).values()}
+    return pairs if venue == V1 else {elsewhere(name): pair for name, pair in pairs.items()} | pairs
+
+
+def _pairs(venue: str, document: bytes) -> dict[str, PairDocument]:
+    """Pairs that have a stream, by their REST name."""
     try:
         answer = _ASSET_PAIRS.decode(document)
     except msgspec.MsgspecError as cause:
         raise BadMessage(venue, f"not an AssetPairs: {cause}", document) from cause
     if answer.error:
         raise BadMessage(venue, f"AssetPairs says {', '.join(answer.error)}", document)
-    pairs = {pair.wsname: pair for pair in answer.result.values() if pair.wsname}
-    return pairs if venue == V1 else {elsewhere(name): pair for name, pair in pairs.items()} | pairs
+    return {name: pair for name, pair in answer.result.items() if pair.wsname}
+
+
+def _wire(venue: str, name: str) -> str:
+    return name if venue == V1 else elsewhere(name)
+
+
+def _key(venue: str, name: str) -> Key:
+    base, _, quote = elsewhere(name).partition("/")
+    return Key(venue, Product.SPOT, base, quote)
 
 
 def _decimals(head: Sequence[Line]) -> dict[str, tuple[int, int]]:
@@ -120,15 +143,14 @@ def _decimals(head: Sequence[Line]) -> dict[str, tuple[int, int]]:
 
 
 def _declared(venue: str, wire: str, pair: PairDocument, place: int, price: int = 0, quantity: int = 0) -> Instrument:
-    wire = wire if venue == V1 else elsewhere(wire)
-    base, _, quote = elsewhere(wire).partition("/")
+    wire = _wire(venue, wire)
     tick = pair.tick_size or f"1e-{pair.pair_decimals}"
     if decimals_of(tick) > pair.pair_decimals:
         raise BadMessage(venue, f"{wire}: a tick size of {tick} does not fit {pair.pair_decimals} decimals")
     price, quantity = max(price, pair.pair_decimals), max(quantity, pair.lot_decimals)
     return Instrument(
         id=InstrumentId(place),
-        key=Key(venue, Product.SPOT, base, quote),
+        key=_key(venue, wire),
         wire=wire,
         price_decimals=price,
         quantity_decimals=quantity,

@@ -3,7 +3,7 @@
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.kucoin.feed import OPENING, KucoinFeed
 from polaris.venues.kucoin.orders import KucoinOrders
-from polaris.venues.kucoin.symbols import NAME, discover, instruments, metadata, recognises, tag
+from polaris.venues.kucoin.symbols import NAME, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.protocol import Venue
 
 VENUE = Venue(
@@ -20,4 +20,5 @@ VENUE = Venue(
     limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=8, messages_burst=20, silence_s=30.0),
     opening=OPENING,
     orders=KucoinOrders,
+    listings=listings,
 )

@@ -10,6 +10,7 @@ from polaris.domain.errors import BadMessage, UnknownSymbol
 from polaris.domain.instrument import Instrument, InstrumentId, Key, Product
 from polaris.domain.numbers import MONEY_DECIMALS, decimals_of, scaled
 from polaris.venues.capture import Line
+from polaris.venues.resolve import Listing
 
 NAME: Final = "kucoin"
 PUBLIC_BOOK: Final = "/api/v3/market/orderbook/level2_100"  # the whole book needs a key; this is its best part
@@ -64,6 +65,11 @@ def instruments(document: bytes, wires: Sequence[str], first: int = 0) -> list[I
     return [_declared(described[wire], first + place) for place, wire in enumerate(wires)]
 
 
+def listings(document: bytes) -> list[Listing]:
+    """Every symbol of the list. Raises BadMessage."""
+    return [Listing(symbol.symbol, _key(symbol)) for symbol in _described(document).values()]
+
+
 def discover(head: Sequence[Line]) -> list[Instrument]:
     """The instruments of a capture: the symbols whose books were subscribed to, described by its document."""
     described: dict[str, SymbolDocument] = {}
@@ -92,13 +98,17 @@ def _described(document: bytes) -> dict[str, SymbolDocument]:
     return {symbol.symbol: symbol for symbol in answer.data}
 
 
-def _declared(symbol: SymbolDocument, place: int) -> Instrument:
+def _key(symbol: SymbolDocument) -> Key:
     base, _, quote = symbol.name.partition("-")
+    return Key(NAME, Product.SPOT, base, quote)
+
+
+def _declared(symbol: SymbolDocument, place: int) -> Instrument:
     price = max(LEAST, decimals_of(symbol.priceIncrement))
     quantity = max(LEAST, decimals_of(symbol.baseIncrement) + FINER)
     return Instrument(
         id=InstrumentId(place),
-        key=Key(NAME, Product.SPOT, base, quote),
+        key=_key(symbol),
         wire=symbol.symbol,
         price_decimals=price,
         quantity_decimals=quantity,
