@@ -2,7 +2,7 @@
 
 from polaris.venues.coinbase_exchange.feed import CoinbaseExchangeFeed
 from polaris.venues.coinbase_exchange.orders import CoinbaseExchangeOrders
-from polaris.venues.coinbase_exchange.symbols import NAME, discover, instruments, metadata, recognises, tag
+from polaris.venues.coinbase_exchange.symbols import NAME, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
 
@@ -20,4 +20,5 @@ VENUE = Venue(
     limits=VenueLimits(rest_per_second=8, rest_burst=20, messages_per_second=50, messages_burst=50, silence_s=10.0),
     trades_numbered=True,
     orders=CoinbaseExchangeOrders,
+    listings=listings,
 )

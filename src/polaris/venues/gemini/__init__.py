@@ -3,7 +3,7 @@
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.gemini.feed import GeminiFeed
 from polaris.venues.gemini.orders import GeminiOrders
-from polaris.venues.gemini.symbols import discover, instruments, metadata, recognises, tag
+from polaris.venues.gemini.symbols import discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.protocol import Venue
 
 VENUE = Venue(
@@ -19,4 +19,5 @@ VENUE = Venue(
     # 120 public requests a minute, one a second advised, five may wait; heartbeats come every five seconds
     limits=VenueLimits(rest_per_second=1, rest_burst=5, messages_per_second=5, messages_burst=10, silence_s=15.0),
     orders=GeminiOrders,
+    listings=listings,
 )
