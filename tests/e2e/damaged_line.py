@@ -215,8 +215,10 @@ class Drill:
 class drill:
     """A desk's feeds on this line, running for the block."""
 
-    def __init__(self, line: DamagedLine, settings: SessionSettings | None = None, clock: Callable[[], int] | None = None) -> None:
-        self._line, self._settings, self._clock = line, settings, clock
+    def __init__(
+        self, line: DamagedLine, settings: SessionSettings | None = None, clock: Callable[[], int] | None = None, heard: Callable[[Rows], None] = lambda rows: None
+    ) -> None:
+        self._line, self._settings, self._clock, self._heard = line, settings, clock, heard
 
     async def __aenter__(self) -> Drill:
         server = await Server(self._line).start()
@@ -224,7 +226,12 @@ class drill:
         limits = {self._line.name: registry.venue(self._line.name).limits.__class__(rest_per_second=1000, rest_burst=1000, messages_per_second=1000, messages_burst=1000)}
         feeds = LiveFeeds({self._line.name: server.endpoint}, self._line.instruments, settings=settings, limits=limits, clock=self._clock or FastClock(SPEED))
         heard: list[Rows] = []
-        running = asyncio.create_task(feeds.run(lambda rows: heard.append(rows.copy())))
+
+        def on_rows(rows: Rows) -> None:
+            heard.append(rows.copy())
+            self._heard(rows)
+
+        running = asyncio.create_task(feeds.run(on_rows))
         self._drill = Drill(self._line, server, feeds, running, heard)
         return self._drill
 

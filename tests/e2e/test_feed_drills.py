@@ -7,9 +7,12 @@ itself, and in the end the feed, whoever hears only its rows, and the venue hold
 import asyncio
 import re
 
+import numpy as np
 import pytest
 
-from polaris.domain.market import CLEAR, DEPTH, SNAPSHOT
+from polaris.domain.book import Book
+from polaris.domain.market import CLEAR, DEPTH, SNAPSHOT, TRADE
+from polaris.venues.inbox import Inbox
 from polaris.venues.served.server import Reply
 from polaris.venues.session import FastClock, SessionSettings
 from polaris.views.quality import QualityMeter
@@ -323,3 +326,21 @@ async def test_16_a_delisted_symbol_costs_no_other_symbol(line):
         await made.until(lambda: made.agrees("BTCUSDT"))
         assert made.story("ETHUSDT") == ["SYNCING connect"] and made.story("BTCUSDT") == ["SYNCING connect", "LIVE none"]
         assert made.feeds.sessions["binance"].connected
+
+
+async def test_17_a_slow_reader_gets_every_trade_and_the_newest_books(line):
+    served = line("binance")
+    inbox = Inbox(served.instruments, 2_000)
+    async with drill(served, heard=inbox.put) as made:
+        await served.play(40.0)  # four seconds of ours in which nobody reads
+        assert len(inbox) <= 2_500 and inbox.conflated > 5_000
+        rows = await inbox.take()
+        every_row = np.concatenate(made.heard)
+        assert rows[rows["kind"] == TRADE].tobytes() == every_row[every_row["kind"] == TRADE].tobytes()
+        for wire in made.feed.stats.symbols:
+            book = Book()
+            book.apply(rows, served.instruments.by_wire("binance", wire).id)
+            truth = Book()
+            truth.apply(every_row, served.instruments.by_wire("binance", wire).id)
+            assert (book.bids(), book.asks()) == (truth.bids(), truth.asks()) and made.agrees(wire)
+        assert all(made.story(wire) == ["SYNCING connect", "LIVE none"] for wire in made.feed.stats.symbols)
