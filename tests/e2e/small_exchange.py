@@ -1,4 +1,4 @@
-"""A small exchange on a loopback port in three dialects: it takes orders by name, and its line fails as it is told.
+"""A small exchange on a loopback port in four dialects: it takes orders by name, and its line fails as it is told.
 
 Each request meets the next fault of a list: it is lost on the way, its answer is, it comes late or twice, what it made is not
 shown at first, a new order is refused for want of money, or the front door answers with something else. What the exchange
@@ -20,8 +20,8 @@ HIDDEN_S = 0.06  # how long a new order is not shown to who asks for it
 class SmallExchange:
     """Orders rest until they are cancelled.
 
-    dialect   "binance", "kucoin" (a name is taken once) or "kraken" (nonces rise)
-    window_s  how long a request of the first two is good
+    dialect   "binance", "kucoin", "once" (KuCoin's words, and a name is taken once for all) or "kraken" (nonces rise)
+    window_s  how long a request is good where there are no nonces
     """
 
     def __init__(self, dialect: str, window_s: float = 0.2) -> None:
@@ -144,10 +144,15 @@ class SmallExchange:
 
     # ---- KuCoin
 
+    def _once(self, method: str, path: str, query: dict[str, str], body: str) -> tuple[int, object]:
+        if method == "POST" and self.named(json.loads(body)["clientOid"]):
+            return 200, {"code": "300000x", "msg": "clientOid already exists"}
+        return self._kucoin(method, path, query, body)
+
     def _kucoin(self, method: str, path: str, query: dict[str, str], body: str) -> tuple[int, object]:
         if method == "POST":
             fields = json.loads(body)
-            if self.named(fields["clientOid"]):
+            if any(order["state"] == "open" for order in self.named(fields["clientOid"])):
                 return 200, {"code": "300000x", "msg": "clientOid already exists"}
             if self._poor:
                 return 200, {"code": "200004", "msg": "Balance insufficient!"}
@@ -161,8 +166,8 @@ class SmallExchange:
         order = found[-1]
         live = order["state"] == "open"
         return 200, {"code": "200000", "data": {
-            "id": order["id"], "side": order["side"], "type": "limit", "size": order["size"], "price": order["price"], "dealSize": "0", "isActive": live,
-            "cancelExist": not live, "clientOid": order["name"],
+            "id": order["id"], "side": order["side"], "type": "limit", "size": order["size"], "price": order["price"], "dealSize": "0", "active": live,
+            "clientOid": order["name"],
         }}  # fmt: skip
 
     # ---- Kraken

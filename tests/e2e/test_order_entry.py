@@ -40,7 +40,7 @@ from tests.e2e.small_exchange import (
 )
 
 KEY = Key(Secret("key"), Secret(b64encode(b"secret").decode()), Secret("passphrase"))
-WIRES = {"binance": "BTCUSDT", "kucoin": "BTC-USDT", "kraken": "BTC/USD"}
+WIRES = {"binance": "BTCUSDT", "kucoin": "BTC-USDT", "once": "BTC-USDT", "kraken": "BTC/USD"}
 PAUSES = (0.01, 0.03, 0.06, 0.1)
 
 
@@ -59,9 +59,10 @@ def orders_of(venue: str):
     instruments = Instruments([bitcoin(venue)])
     if venue == "binance":
         return BinanceOrders(SPOT, instruments, KEY, window_ms=200)
-    orders = {"kucoin": KucoinOrders, "kraken": KrakenOrders}[venue](instruments, KEY)
-    if venue == "kucoin":
-        orders.valid_s = 0.2
+    if venue == "kraken":
+        return KrakenOrders(instruments, KEY)
+    orders = KucoinOrders(instruments, KEY)
+    orders.valid_s, orders.dedups = 0.2, venue == "once"
     return orders
 
 
@@ -108,7 +109,7 @@ def test_an_order_whose_answer_was_lost_is_found_by_its_name_and_never_sent_agai
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("venue", "made"), [("binance", 0), ("kraken", 0), ("kucoin", 1)])
+@pytest.mark.parametrize(("venue", "made"), [("binance", 0), ("kraken", 0), ("kucoin", 0), ("once", 1)])
 def test_an_order_that_was_lost_is_known_not_to_be_there_or_is_sent_again_under_the_same_name(venue, made):
     async def run() -> None:
         async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:
@@ -138,13 +139,13 @@ def test_what_a_second_try_is_answered_says_nothing_of_the_first(monkeypatch):
     monkeypatch.setattr(ordering, "SETTLE_S", 0.0)  # so that it is sent again before the first try arrives
 
     async def run() -> None:
-        async with SmallExchange("kucoin") as exchange, entry("kucoin", exchange) as desk:
+        async with SmallExchange("once") as exchange, entry("once", exchange) as desk:
             exchange.faults = [LOST, FINE, FINE, POOR]
-            said = await desk.place(intent("kucoin"))
+            said = await desk.place(intent("once"))
             assert isinstance(said, Refusal) and said.code == "lost", "absent until both tries were dead"
             assert sum(method == "POST" for method, _ in exchange.asked) == 2 and not exchange.orders
             exchange.faults = [LATE, FINE, FINE, POOR]
-            said = await desk.place(intent("kucoin", 2))
+            said = await desk.place(intent("once", 2))
             await exchange.quiet()
             assert isinstance(said, Report) and len(exchange.orders) == 1
 
@@ -162,7 +163,7 @@ def test_an_order_that_the_venue_shows_late_is_not_taken_for_lost(venue):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("venue", ["binance", "kucoin"])
+@pytest.mark.parametrize("venue", ["binance", "kucoin", "once"])
 def test_an_order_that_came_twice_is_one_order(venue):
     async def run() -> None:
         async with SmallExchange(venue) as exchange, entry(venue, exchange) as desk:

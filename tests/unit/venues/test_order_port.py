@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from polaris.domain.errors import Unavailable
 from polaris.domain.instrument import Instrument, InstrumentId, Instruments, Product
 from polaris.domain.instrument import Key as InstrumentKey
-from polaris.domain.orders import BUY, LIMIT
+from polaris.domain.orders import BUY, FILLED, LIMIT
 from polaris.venues import ordering, registry
 from polaris.venues.binance import orders as binance
 from polaris.venues.gemini import orders as gemini
+from polaris.venues.kucoin import orders as kucoin
 from polaris.venues.ordering import OrderEntry
 from polaris.venues.orders import Balance, Key, NewOrder, Refusal, Report, Verdict
 from polaris.venues.secrets import Secret
@@ -93,12 +94,12 @@ def kraken_page(trades: Trades, asked: dict[str, str]) -> object:
 
 
 def kucoin_page(trades: Trades, asked: dict[str, str]) -> object:
-    start, end, page = int(asked["startAt"]), int(asked["endAt"]), int(asked["currentPage"])
+    start, end, last, limit = int(asked["startAt"]), int(asked["endAt"]), int(asked.get("lastId", NOW_MS)), int(asked["limit"])
     assert end - start <= 7 * DAY_MS, "the venue refuses a longer window"
-    found = [each for each in reversed(trades) if start <= each[1] <= end]
-    items = [{"tradeId": str(number), "orderId": "1", "side": "buy", "price": "1", "size": "1", "fee": "0", "feeCurrency": "USD", "liquidity": "maker", "createdAt": ms}
-             for number, ms in found[(page - 1) * PAGE : page * PAGE]]  # fmt: skip
-    return {"code": "200000", "data": {"currentPage": page, "totalPage": -(-len(found) // PAGE), "items": items}}
+    found = [each for each in reversed(trades) if start <= each[1] <= end and each[0] < last][:limit]
+    items = [{"id": number, "orderId": "1", "side": "buy", "price": "1", "size": "1", "fee": "0", "feeCurrency": "USD", "liquidity": "maker", "createdAt": ms}
+             for number, ms in found]  # fmt: skip
+    return {"code": "200000", "data": {"lastId": found[-1][0] if found else 0, "items": items}}
 
 
 def gemini_page(trades: Trades, request: httpx.Request) -> list[object]:
@@ -153,6 +154,7 @@ def test_every_fill_since_a_time_is_read_once_whatever_the_venue_cuts_its_list_i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(binance, "FILLS", PAGE)
         patch.setattr(gemini, "FILLS", PAGE)
+        patch.setattr(kucoin, "FILLS", PAGE)
         read = asyncio.run(run())
     assert read == [number for number, ms in trades if ms * 1_000_000 >= start and (number % 3 or venue not in SHOWS_OTHERS)]
 
@@ -218,7 +220,7 @@ def new_order(venue: str, number: int = 1) -> NewOrder:
 
 KEY = Key(Secret("key"), Secret(PEM))
 BINANCE = {"orderId": 1, "status": "NEW", "side": "BUY", "origQty": "1", "executedQty": "0", "price": "1", "clientOrderId": "p7f3a2c-1"}
-KUCOIN = {"id": "1", "type": "limit", "side": "buy", "price": "1", "size": "1", "dealSize": "0", "isActive": True, "cancelExist": False, "clientOid": "p7f3a2c-1"}
+KUCOIN = {"id": "1", "type": "limit", "side": "buy", "price": "1", "size": "1", "dealSize": "0", "active": True, "clientOid": "p7f3a2c-1"}
 
 
 def test_nonces_come_in_the_order_in_which_they_were_made():
@@ -254,6 +256,58 @@ def test_a_name_that_is_taken_is_never_said_to_be_lost(monkeypatch):
             assert list(desk.doubtful) == [new_order("binance").client]
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("venue", "status", "said"),
+    [
+        ("bitstamp", 403, {"status": "error", "reason": "API key not found", "code": "API0001"}),
+        ("bitstamp", 404, {"status": "error", "reason": "Currency pair not found", "response_code": "404.003"}),
+        ("kucoin", 404, {"code": "404000", "msg": "Url Not Found"}),
+        ("alpaca", 404, {"code": 40410000, "message": "endpoint not found"}),
+    ],
+)
+def test_what_else_is_not_found_does_not_make_an_order_lost(monkeypatch, venue, status, said):
+    monkeypatch.setattr(ordering, "SETTLE_S", 0.0)
+    monkeypatch.setattr(ordering, "CLOCKS_S", -1_000.0)  # a request is dead at once
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if len(asked) == 1:
+            raise httpx.ReadTimeout("no answer", request=request)
+        return httpx.Response(status, json=said)
+
+    async def run() -> None:
+        async with entry(venue, answer, pauses_s=(0.0,)) as desk:
+            told = await desk.place(new_order(venue))
+            assert isinstance(told, Refusal) and told.verdict is Verdict.DOUBT
+            assert list(desk.doubtful) == [new_order(venue).client]
+
+    asyncio.run(run())
+    assert [request.url for request in asked].count(asked[0].url) == 1, "it was sent again"
+
+
+def test_an_order_that_filled_at_once_while_its_answer_was_lost_is_found_at_kucoin_and_not_sent_again(monkeypatch):
+    monkeypatch.setattr(ordering, "SETTLE_S", 0.0)
+    monkeypatch.setattr(ordering, "CLOCKS_S", -1_000.0)
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        if request.method == "POST":
+            raise httpx.ReadTimeout("no answer", request=request)
+        if "/hf/" in request.url.path:
+            return httpx.Response(200, json={"code": "200000", "data": KUCOIN | {"active": False, "dealSize": "1"}})
+        return httpx.Response(200, json={"code": "400100", "msg": "order not exist."})  # the older call knows open orders only
+
+    async def run() -> None:
+        async with entry("kucoin", answer, pauses_s=(0.0,)) as desk:
+            said = await desk.place(new_order("kucoin"))
+            assert isinstance(said, Report) and (said.state, said.filled) == (FILLED, said.lots)
+
+    asyncio.run(run())
+    assert asked.count("POST") == 1
 
 
 def test_an_order_that_arrived_at_the_last_moment_and_is_shown_late_is_not_lost(monkeypatch):
@@ -298,7 +352,7 @@ def test_nobody_calls_an_order_lost_while_another_sends_it_again(monkeypatch):
 
     async def run() -> None:
         async with entry("kucoin", answer, pauses_s=(0.01,)) as desk:
-            desk.orders.valid_s = 0.1
+            desk.orders.valid_s, desk.orders.dedups = 0.1, True
             order = new_order("kucoin")
             placing = asyncio.create_task(desk.place(order))
             await again.wait()

@@ -60,7 +60,7 @@ PLACED = {
     "binance-usdm": ("/fapi/v1/order", {"symbol": "BTCUSD", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.012345", "price": "50000.25", "newOrderRespType": "RESULT"},
                      {"timeInForce": "GTX"}, {"timeInForce": "IOC"}),
     "kraken": ("/0/private/AddOrder", {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.012345", "price": "50000.25"}, {"oflags": "post"}, {"timeinforce": "IOC"}),
-    "kucoin": ("/api/v1/orders", {"side": "buy", "symbol": "BTC-USD", "type": "limit", "size": "0.012345", "price": "50000.25"}, {"postOnly": True}, {"timeInForce": "IOC"}),
+    "kucoin": ("/api/v1/hf/orders", {"side": "buy", "symbol": "BTC-USD", "type": "limit", "size": "0.012345", "price": "50000.25"}, {"postOnly": True}, {"timeInForce": "IOC"}),
     "gemini": ("/v1/order/new", {"symbol": "btcusd", "amount": "0.012345", "price": "50000.25", "side": "buy", "type": "exchange limit"},
                {"options": ["maker-or-cancel"]}, {"options": ["immediate-or-cancel"]}),
     "bitstamp": ("/api/v2/buy/btcusd/", {"amount": "0.012345", "price": "50000.25"}, {"moc_order": "True"}, {"ioc_order": "True"}),
@@ -145,8 +145,8 @@ def named(venue: str) -> str:
 
 BINANCE = {"symbol": "BTCUSD", "orderId": 28, "price": "50000.25000000", "origQty": "0.01234500", "executedQty": "0.00234500", "status": "PARTIALLY_FILLED", "side": "BUY",
            "clientOrderId": "p7f3a2c-42", "time": 1, "cummulativeQuoteQty": "117.2505"}  # fmt: skip
-KUCOIN = {"id": "5c35", "symbol": "BTC-USD", "type": "limit", "side": "buy", "price": "50000.25", "size": "0.012345", "dealSize": "0.002345", "isActive": True,
-          "cancelExist": False, "clientOid": "p7f3a2c-42"}  # fmt: skip
+KUCOIN = {"id": "5c35", "symbol": "BTC-USD", "type": "limit", "side": "buy", "price": "50000.25", "size": "0.012345", "dealSize": "0.002345", "active": True,
+          "inOrderBook": True, "cancelExist": False, "clientOid": "p7f3a2c-42"}  # fmt: skip
 GEMINI = {"order_id": "106817811", "symbol": "btcusd", "side": "buy", "price": "50000.25", "original_amount": "0.012345", "executed_amount": "0.002345", "is_live": True,
           "is_cancelled": False, "client_order_id": "p7f3a2c-42"}  # fmt: skip
 EXCHANGE = {"id": "d0c5", "price": "50000.25000000", "size": "0.01234500", "product_id": "BTC-USD", "side": "buy", "type": "limit", "filled_size": "0.00234500", "status": "open",
@@ -215,8 +215,8 @@ def test_the_answer_to_a_new_order_is_its_first_report(venue):
     ("venue", "said", "state"),
     [
         ("binance", BINANCE | {"status": "CANCELED"}, CANCELLED),
-        ("kucoin", {"code": "200000", "data": KUCOIN | {"isActive": False, "cancelExist": True}}, CANCELLED),
-        ("kucoin", {"code": "200000", "data": KUCOIN | {"isActive": False}}, FILLED),
+        ("kucoin", {"code": "200000", "data": KUCOIN | {"active": False, "cancelExist": True}}, CANCELLED),
+        ("kucoin", {"code": "200000", "data": KUCOIN | {"active": False, "cancelExist": True, "dealSize": "0.012345"}}, FILLED),
         ("gemini", [GEMINI | {"is_live": False, "is_cancelled": True}], CANCELLED),
         ("gemini", GEMINI | {"is_live": False}, FILLED),
         ("coinbase-exchange", EXCHANGE | {"status": "done", "done_reason": "filled"}, FILLED),
@@ -243,10 +243,12 @@ FILLS = {
                   "isBuyer": True, "isMaker": False}], ("9", "28", TAKER, "0.00000234", "BTC", TRADE_NS)),
     "binance-usdm": ([{"symbol": "BTCUSD", "id": 9, "orderId": 28, "price": "50000.25", "qty": "0.002345", "commission": "-0.02", "commissionAsset": "USDT", "time": 1760000000123,
                        "buyer": True, "maker": True, "side": "BUY"}], ("9", "28", MAKER, "-0.02", "USDT", TRADE_NS)),
-    "kucoin": ({"code": "200000", "data": {"currentPage": 1, "totalPage": 1, "items": [{"tradeId": "9", "orderId": "28", "side": "buy", "price": "50000.25", "size": "0.002345", "fee": "0.11",
+    "kucoin": ({"code": "200000", "data": {"lastId": 9, "items": [{"id": 9, "tradeId": 7, "orderId": "28", "side": "buy", "price": "50000.25", "size": "0.002345", "fee": "0.11",
                 "feeCurrency": "USD", "liquidity": "maker", "createdAt": 1760000000123}]}}, ("9", "28", MAKER, "0.11", "USD", TRADE_NS)),
     "gemini": ([{"tid": 9, "order_id": "28", "price": "50000.25", "amount": "0.002345", "timestampms": 1760000000123, "type": "Buy", "aggressor": True, "fee_currency": "USD",
-                 "fee_amount": "0.11", "timestamp": 1}], ("9", "28", TAKER, "0.11", "USD", TRADE_NS)),
+                 "fee_amount": "0.11", "timestamp": 1, "break": "manual"},
+                {"tid": 10, "order_id": "28", "price": "50000.25", "amount": "0.002345", "timestampms": 1760000000124, "type": "Buy", "aggressor": True, "fee_currency": "USD",
+                 "fee_amount": "0.11", "break": "full"}], ("9", "28", TAKER, "0.11", "USD", TRADE_NS)),
     "coinbase-exchange": ([{"trade_id": 9, "order_id": "28", "product_id": "BTC-USD", "side": "buy", "price": "50000.25", "size": "0.002345", "fee": "0.11", "liquidity": "M",
                             "created_at": "2025-10-09T08:53:20.123Z"}], ("9", "28", MAKER, "0.11", "USD", TRADE_NS)),
     "coinbase": ({"fills": [{"entry_id": "9", "trade_id": "x", "order_id": "28", "trade_time": "2025-10-09T08:53:20.123Z", "price": "50000.25", "size": "0.002345",
@@ -272,12 +274,15 @@ HELD = [Balance("BTC", Decimal("1.5"), Decimal("1.75")), Balance("USD", Decimal(
 BALANCES = {
     "binance": [{"balances": [{"asset": "BTC", "free": "1.5", "locked": "0.25"}, {"asset": "USD", "free": "10.1", "locked": "0.0"}]}],
     "binance-usdm": [[{"asset": "BTC", "balance": "1.75", "availableBalance": "1.5"}, {"asset": "USD", "balance": "10.1", "availableBalance": "10.1"}]],
-    "kucoin": [{"code": "200000", "data": [{"currency": "BTC", "balance": "1.75", "available": "1.5", "holds": "0.25"}, {"currency": "USD", "balance": "10.1", "available": "10.1"}]}],
+    "kucoin": [{"code": "200000", "data": [{"currency": "BTC", "type": "trade", "balance": "1", "available": "1", "holds": "0"},
+                                           {"currency": "BTC", "type": "trade_hf", "balance": "0.75", "available": "0.5", "holds": "0.25"},
+                                           {"currency": "BTC", "type": "main", "balance": "5", "available": "5", "holds": "0"},
+                                           {"currency": "USD", "type": "trade", "balance": "10.1", "available": "10.1"}]}],
     "gemini": [[{"currency": "BTC", "amount": "1.75", "available": "1.5"}, {"currency": "USD", "amount": "10.1", "available": "10.1"}]],
     "coinbase-exchange": [[{"currency": "BTC", "balance": "1.75", "available": "1.5", "hold": "0.25"}, {"currency": "USD", "balance": "10.1", "available": "10.1"}]],
     "coinbase": [{"accounts": [{"currency": "BTC", "available_balance": {"value": "1.5"}, "hold": {"value": "0.25"}},
                                {"currency": "USD", "available_balance": {"value": "10.1"}, "hold": {"value": "0"}}]}],
-    "kraken": [{"error": [], "result": {"BTC": {"balance": "1.75", "hold_trade": "0.25"}, "USD": {"balance": "10.1"}}}],
+    "kraken": [{"error": [], "result": {"XXBT": {"balance": "1.75", "hold_trade": "0.25"}, "ZUSD": {"balance": "10.1"}}}],
     "bitstamp": [[{"currency": "btc", "total": "1.75", "available": "1.5", "reserved": "0.25"}, {"currency": "usd", "total": "10.1", "available": "10.1", "reserved": "0"}]],
     "alpaca": [{"cash": "10.1", "currency": "USD"}, [{"symbol": "BTC", "qty": "1.75", "qty_available": "1.5"}]],
 }  # fmt: skip
@@ -306,7 +311,10 @@ REFUSALS = [
     ("kucoin", 200, {"code": "400100", "msg": "order_not_exist_or_not_allow_to_cancel"}, Verdict.ABSENT),
     ("kucoin", 200, {"code": "200004", "msg": "Balance insufficient!"}, Verdict.REFUSED),
     ("kucoin", 401, {"code": "400005", "msg": "Invalid KC-API-SIGN"}, Verdict.DENIED),
+    ("kucoin", 200, {"code": "400100", "msg": "The order does not exist."}, Verdict.ABSENT),
     ("kucoin", 200, {"code": "400100", "msg": "clientOid already exists"}, Verdict.TAKEN),
+    ("kucoin", 400, {"code": "400100", "msg": "validation.createOrder.clientOidDuplicated"}, Verdict.TAKEN),
+    ("kucoin", 404, {"code": "404000", "msg": "Url Not Found"}, Verdict.REFUSED),
     ("gemini", 404, {"result": "error", "reason": "OrderNotFound", "message": "Order 1 not found"}, Verdict.ABSENT),
     ("gemini", 406, {"result": "error", "reason": "InsufficientFunds", "message": "Failed to place buy order"}, Verdict.REFUSED),
     ("gemini", 400, {"result": "error", "reason": "InvalidNonce", "message": "Nonce '1' has not increased"}, Verdict.DENIED),
@@ -314,6 +322,14 @@ REFUSALS = [
     ("bitstamp", 404, {"status": "error", "reason": "Order not found.", "code": "404.002"}, Verdict.ABSENT),
     ("bitstamp", 400, {"status": "error", "reason": {"__all__": ["Minimum order size is 10.0 USD."]}, "code": "400.005"}, Verdict.REFUSED),
     ("bitstamp", 403, {"status": "error", "reason": "Invalid signature", "code": "API0005"}, Verdict.DENIED),
+    ("bitstamp", 403, {"status": "error", "reason": "API key not found", "code": "API0001"}, Verdict.DENIED),
+    ("bitstamp", 200, {"error": "Order not found"}, Verdict.ABSENT),
+    ("bitstamp", 404, {"status": "error", "reason": "Currency pair not found", "response_code": "404.003"}, Verdict.REFUSED),
+    ("bitstamp", 404, {"status": "error", "response_explanation": "Trade account not found for provided API key.", "response_code": "404.004"}, Verdict.REFUSED),
+    ("bitstamp", 404, {"status": "error", "response_explanation": "Order not found for corresponding request.", "response_code": "404.002"}, Verdict.ABSENT),
+    ("bitstamp", 400, {"status": "error", "response_explanation": "Provided client_order_id already exists.", "response_code": "400.019"}, Verdict.TAKEN),
+    ("bitstamp", 400, {"status": "error", "response_explanation": "Request rejected due to exceeded rate limit.", "response_code": "400.002"}, Verdict.LIMITED),
+    ("bitstamp", 400, {"status": "error", "response_explanation": "Timeout on matching engine.", "response_code": "500.016"}, Verdict.DOUBT),
     ("coinbase-exchange", 404, {"message": "NotFound"}, Verdict.ABSENT),
     ("coinbase-exchange", 400, {"message": "Insufficient funds"}, Verdict.REFUSED),
     ("coinbase", 200, {"success": False, "error_response": {"error": "UNKNOWN_FAILURE_REASON", "message": "unknown"}}, Verdict.DOUBT),
@@ -321,6 +337,7 @@ REFUSALS = [
     ("coinbase", 200, {"success": False, "error_response": {"error": "INSUFFICIENT_FUND", "message": "Insufficient balance"}}, Verdict.REFUSED),
     ("coinbase", 401, {"error": "Unauthorized", "message": "expired"}, Verdict.DENIED),
     ("alpaca", 404, {"code": 40410000, "message": "order not found for p7f3a2c-42"}, Verdict.ABSENT),
+    ("alpaca", 404, {"code": 40410000, "message": "endpoint not found"}, Verdict.REFUSED),
     ("alpaca", 403, {"code": 40310000, "message": "insufficient buying power"}, Verdict.REFUSED),
     ("alpaca", 422, {"code": 40010001, "message": "client_order_id must be unique"}, Verdict.TAKEN),
 ]  # fmt: skip
@@ -357,6 +374,43 @@ def test_a_body_that_is_no_answer_is_never_taken_for_an_order(venue, body):
 def test_a_front_door_that_knows_no_such_page_says_nothing_of_the_order(venue):
     refusal = side_of(venue).refusal(404, b"<html>404 page not found</html>")
     assert refusal is not None and refusal.verdict is not Verdict.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("XXBT", "BTC"), ("XBT", "BTC"), ("XBT.F", "BTC.F"), ("XXDG", "DOGE"), ("ZUSD", "USD"), ("USD", "USD"), ("XETH", "ETH"), ("ZETA", "ZETA"), ("XTZ", "XTZ"), ("ZRX", "ZRX")],
+)
+def test_krakens_first_assets_are_called_as_everywhere_else(said, meant):
+    (call,) = side_of("kraken").balances()
+    assert call.read(encoded({"error": [], "result": {said: {"balance": "1"}}})) == [Balance(meant, Decimal(1), Decimal(1))]
+
+
+def test_whether_a_fill_made_or_took_is_not_guessed():
+    said = json.loads(json.dumps(FILLS["kraken"][0]))
+    del said["result"]["trades"]["9"]["maker"]
+    assert side_of("kraken").fills(item_of("kraken"), TS).read(encoded(said)).items[0].liquidity == UNTOLD
+    said = json.loads(json.dumps(FILLS["kucoin"][0]).replace("maker", "both"))
+    with pytest.raises(BadMessage, match="both"):
+        side_of("kucoin").fills(item_of("kucoin"), TS).read(encoded(said))
+
+
+def test_a_trade_at_bitstamp_in_which_both_assets_came_is_no_trade():
+    said = [FILLS["bitstamp"][0][0] | {"usd": "117.25"}]
+    with pytest.raises(BadMessage, match=r"0\.00234500 btc for 117\.25 usd"):
+        side_of("bitstamp").fills(item_of("bitstamp"), TS).read(encoded(said))
+    (sale,) = side_of("bitstamp").fills(item_of("bitstamp"), TS).read(encoded([said[0] | {"btc": "-0.00234500"}])).items
+    assert (sale.side, sale.lots) == (SELL, 234_500)
+
+
+def test_kucoin_is_asked_for_orders_where_it_tells_of_those_that_ended_too():
+    orders, item = side_of("kucoin"), item_of("kucoin")
+    (find,) = orders.find(item, "p7f3a2c-42")
+    cancel = orders.cancel(item, report_of("kucoin", "5c35", OPEN, 0))
+    assert [(call.method, call.path, call.query) for call in (find, cancel)] == [
+        (method, "/api/v1/hf/orders/client-order/p7f3a2c-42", {"symbol": "BTC-USD"}) for method in ("GET", "DELETE")
+    ]  # fmt: skip
+    assert find.read(b'{"code":"200000","data":null}') is None
+    assert not orders.dedups, "a second order of the same name is taken once the first has ended"
 
 
 def test_a_number_that_would_lose_a_digit_is_no_answer():
@@ -405,7 +459,7 @@ def test_a_secret_that_is_no_key_is_named_and_not_shown(secret):
 def test_a_signature_covers_every_byte_of_the_body():
     orders = side_of("kucoin")
     request = orders.sign(orders.place(order("kucoin")), TS)
-    said = f"{TS // 1_000_000}POST/api/v1/orders".encode() + request.body
+    said = f"{TS // 1_000_000}POST/api/v1/hf/orders".encode() + request.body
     expected = base64.b64encode(hmac.new(base64.b64encode(b"the secret itself"), said, hashlib.sha256).digest()).decode()
     assert request.headers["KC-API-SIGN"].reveal() == expected
 

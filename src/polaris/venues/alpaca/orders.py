@@ -195,7 +195,7 @@ class AlpacaOrders:
         error: Any = self._read.error(_Error, body)
         words = error.message if error is not None else body[:160].decode("utf-8", "replace")
         code = str(error.code or status) if error is not None else str(status)
-        if status == 404 and error is not None:
+        if status == 404 and "order not found" in words:  # "endpoint not found" says nothing of an order
             return Refusal(Verdict.ABSENT, code, words)
         if "client_order_id" in words:
             return Refusal(Verdict.TAKEN, code, words)

@@ -3,7 +3,7 @@
 Forms, signed over everything that could be changed on the way: hex HMAC-SHA256 of "BITSTAMP " + key + METHOD + host + path +
 query + content type + nonce + time in ms + version + body. A call without fields has no body and no content type. A
 request older than 150 seconds is refused.
-Source: Bitstamp API documentation, "Authentication".
+Source: Bitstamp API documentation, "Authentication", "Response codes".
 """
 
 import hashlib
@@ -49,6 +49,10 @@ MS: Final = 1_000_000
 TRADE: Final = "2"  # of the kinds of user transactions
 CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
 STATES: Final = {"Open": OPEN, "Finished": FILLED, "Expired": EXPIRED, "Canceled": CANCELLED}
+_VERDICTS: Final = {
+    "400.002": Verdict.LIMITED, "400.019": Verdict.TAKEN, "404.002": Verdict.ABSENT, "500.001": Verdict.DOUBT, "500.002": Verdict.DOUBT,
+    "500.003": Verdict.DOUBT, "500.007": Verdict.DOUBT, "500.013": Verdict.DOUBT, "500.016": Verdict.DOUBT,
+}  # fmt: skip
 _KIND: Final[dict[int, dict[str, str]]] = {MARKET: {}, LIMIT: {}, POST_ONLY: {"moc_order": "True"}, IOC: {"ioc_order": "True"}}
 
 
@@ -96,6 +100,8 @@ class _Error(msgspec.Struct):
     status: str = ""
     reason: Any = ""
     code: str | int = ""
+    response_code: str | int = ""
+    response_explanation: str = ""
     error: Any = ""  # the older calls
 
 
@@ -164,16 +170,16 @@ class BitstampOrders:
         error: Any = self._read.error(_Error, body)
         if error is None or not (error.status == "error" or error.error or status >= 400):
             return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        reason = _words(error.reason or error.error)
-        said = (str(error.code), reason)
-        if "not found" in reason.lower():
+        code, reason = str(error.response_code or error.code), _words(error.reason or error.error or error.response_explanation)
+        said = (code, reason)
+        if code.startswith("API") or status in (401, 403):  # "API key not found" says nothing of an order
+            return Refusal(Verdict.DENIED, *said)
+        if code in _VERDICTS:
+            return Refusal(_VERDICTS[code], *said)
+        if reason.lower().startswith("order not found"):
             return Refusal(Verdict.ABSENT, *said)
         if "client_order_id" in reason.lower() or "client order id" in reason.lower():
             return Refusal(Verdict.TAKEN, *said)
-        if str(error.code).startswith("API") or status in (401, 403):
-            return Refusal(Verdict.DENIED, *said)
-        if str(error.code) == "400.002":
-            return Refusal(Verdict.LIMITED, *said)
         return by_status(status, *said) or Refusal(Verdict.REFUSED, *said)
 
     def _call(self, path: str, fields: dict[str, str], shape: Any, then: Any) -> Call:
@@ -193,7 +199,9 @@ class BitstampOrders:
 
     def _fill(self, item: Instrument, said: dict[str, msgspec.Raw]) -> Fill:
         base, quote = item.key.base.lower(), item.key.quote.lower()
-        amount, price, fee = (Decimal(bare(said[name])) for name in (base, f"{base}_{quote}", "fee"))
+        amount, paid, price, fee = (Decimal(bare(said[name])) for name in (base, quote, f"{base}_{quote}", "fee"))
+        if not amount or amount * paid > 0:
+            raise ValueError(f"{amount} {base} for {paid} {quote}: expected that one came and one went")
         moment = datetime.fromisoformat(bare(said["datetime"])).replace(tzinfo=UTC)
         ts = int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1_000
         lots = item.lots(plain(abs(amount)))

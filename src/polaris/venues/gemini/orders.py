@@ -3,7 +3,7 @@
 The request is a payload in the headers: base64 of a JSON object with its path, a nonce and its fields; the signature is the
 hex HMAC-SHA384 of that text; the body is empty. Nonces rise, so a later call that was answered ends every earlier one
 that was lost. There are no market orders: a limit order that ends at once does their work.
-Source: Gemini REST API documentation, "Payload", "New Order", "Order Status".
+Source: Gemini REST API documentation, "Payload", "New Order", "Order Status", "List Past Trades".
 """
 
 import base64
@@ -41,6 +41,7 @@ from polaris.venues.orders import (
 NAME: Final = "gemini"
 MS: Final = 1_000_000
 FILLS: Final = 500  # in one answer
+BROKEN: Final = "full"  # a trade as if it had not happened; one that was broken by hand stays, and is booked back apart
 CLIENT: Final = re.compile(r"[A-Za-z0-9:._#-]{1,100}")
 _OPTIONS: Final[dict[int, list[str]]] = {LIMIT: [], POST_ONLY: ["maker-or-cancel"], IOC: ["immediate-or-cancel"]}
 _VERDICTS: Final = {
@@ -80,6 +81,7 @@ class _Trade(msgspec.Struct):
     aggressor: bool
     fee_currency: str
     fee_amount: Decimal
+    broken: str = msgspec.field(name="break", default="")
 
 
 class _Held(msgspec.Struct):
@@ -154,7 +156,7 @@ class GeminiOrders:
 
     def _trades(self, item: Instrument, start_ms: int) -> Call:
         def read(said: list[_Trade]) -> Page:
-            fills = [self._fill(item, each) for each in said]
+            fills = [self._fill(item, each) for each in said if each.broken != BROKEN]
             if len(said) < FILLS:
                 return Page(fills)
             last_ms = max(each.timestampms for each in said)

@@ -3,12 +3,13 @@
 Every private call is a form with a nonce; the signature covers path, nonce and form: base64 of HMAC-SHA512 with the decoded
 secret over path + SHA256(nonce + form). A nonce at or below one already heard is refused, so a later call that was
 answered ends every earlier one that was lost.
-Source: Kraken API documentation, "Spot REST Authentication".
+Source: Kraken API documentation, "Spot REST Authentication", "Get Trades History", "Get Extended Balance".
 """
 
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -18,9 +19,11 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, EXPIRED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, PENDING, POST_ONLY, TAKER
+from polaris.venues.kraken.symbols import ELSEWHERE
 from polaris.venues.orders import (
     FORM,
     LONGEST_NAME,
+    UNTOLD,
     Balance,
     Call,
     Fill,
@@ -44,7 +47,8 @@ NAME: Final = "kraken"
 ROOT: Final = "/0/private"
 MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
-OLD_NAMES: Final = {"BTC": "XBT", "DOGE": "XDG"}
+OLD_NAMES: Final = {elsewhere: here for here, elsewhere in ELSEWHERE.items()}
+LETTERED: Final = re.compile("X(ETC|ETH|LTC|MLN|REP|XBT|XDG|XLM|XMR|XRP|ZEC)|Z(AUD|CAD|EUR|GBP|JPY|USD)")  # its first assets
 STATES: Final = {"pending": PENDING, "open": OPEN, "closed": FILLED, "canceled": CANCELLED, "expired": EXPIRED}
 _KIND: Final[dict[int, dict[str, str]]] = {
     MARKET: {"ordertype": "market"},
@@ -81,6 +85,13 @@ def pair_name(item: Instrument) -> str:
     return OLD_NAMES.get(base, base) + OLD_NAMES.get(quote, quote)
 
 
+def asset_name(said: str) -> str:
+    """What everybody else calls an asset of a balance: BTC for XXBT and XBT, USD for ZUSD, and BTC.F for XBT.F, which earns."""
+    name, dot, kind = said.partition(".")
+    name = name[1:] if LETTERED.fullmatch(name) else name
+    return ELSEWHERE.get(name, name) + dot + kind
+
+
 class _Description(msgspec.Struct):
     pair: str
     type: str
@@ -109,7 +120,7 @@ class _Trade(msgspec.Struct):
     price: str
     vol: str
     fee: Decimal
-    maker: bool = False
+    maker: bool | None = None
 
 
 class _Held(msgspec.Struct):
@@ -187,8 +198,8 @@ class KrakenOrders:
         return self._call("OpenOrders", {}, _Orders, read)
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """POST TradesHistory after a time: the newest first, 50 at most, so page by page; those of the pair are kept."""
-        return self._trades(instrument, f"{(since - 1) // SECOND}.{(since - 1) % SECOND:09d}", 0)
+        """POST TradesHistory after a second: the newest first, 50 at most, so page by page; those of the pair are kept."""
+        return self._trades(instrument, str((since - 1) // SECOND), 0)
 
     def _trades(self, item: Instrument, start: str, offset: int) -> Call:
         names = self._pair_names(item)
@@ -201,7 +212,8 @@ class KrakenOrders:
 
     def balances(self) -> Sequence[Call]:
         """POST BalanceEx."""
-        return [self._call("BalanceEx", {}, dict[str, _Held], lambda said: [Balance(asset, each.balance - each.hold_trade, each.balance) for asset, each in said.items()])]
+        read = lambda said: [Balance(asset_name(name), each.balance - each.hold_trade, each.balance) for name, each in said.items()]  # noqa: E731
+        return [self._call("BalanceEx", {}, dict[str, _Held], read)]
 
     def sign(self, call: Call, ts: int) -> Request:
         """With a nonce in milliseconds that rises."""
@@ -243,5 +255,5 @@ class KrakenOrders:
 
     def _fill(self, item: Instrument, number: str, said: _Trade) -> Fill:
         ts = int(said.time * SECOND)
-        liquidity = MAKER if said.maker else TAKER
+        liquidity = UNTOLD if said.maker is None else MAKER if said.maker else TAKER
         return Fill(number, said.ordertxid, item.id, side_of(said.type), item.ticks(said.price), item.lots(said.vol), said.fee, item.key.quote, liquidity, ts)

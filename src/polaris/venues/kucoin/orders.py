@@ -2,7 +2,10 @@
 
 The signature is base64 of HMAC-SHA256 over time in ms + METHOD + path with query + body; the passphrase is signed too. A
 request older than five seconds is refused.
-Source: KuCoin API documentation, "Authentication"; "Get Order By ClientOid".
+
+The calls are those under /hf/: the older ones find an order by its name only as long as it is open. The venue takes a name
+again once its order has ended, so no order is sent twice. An order that ended is told by its name for two days.
+Source: KuCoin API documentation, "Authentication", "Add Order", "Get Order By ClientOid", "Get Trade History".
 """
 
 import base64
@@ -42,10 +45,14 @@ from polaris.venues.orders import (
 NAME: Final = "kucoin"
 MS: Final = 1_000_000
 WEEK_MS: Final = 7 * 24 * 3600 * 1000
+ROOT: Final = "/api/v1/hf"
+FILLS: Final = 100  # in one answer
+SPOT: Final = ("trade", "trade_hf")  # accounts that spot orders are paid from, by the age of the account
 SUCCESS: Final = "200000"
 KEY_VERSION: Final = "2"
 CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
-ABSENT: Final = ("order_not_exist", "order not exist", "not found")
+ABSENT: Final = ("ordernotexist", "orderdoesnotexist", "ordernotfound")  # letters of what it says, in its many spellings
+LIQUIDITY: Final = {"maker": MAKER, "taker": TAKER}
 _KIND: Final[dict[int, dict[str, Any]]] = {
     MARKET: {"type": "market"},
     LIMIT: {"type": "limit"},
@@ -82,19 +89,12 @@ class _Order(msgspec.Struct):
     size: str
     price: str
     dealSize: str
-    isActive: bool
-    cancelExist: bool
+    active: bool
     clientOid: str = ""
 
 
-class _Orders(msgspec.Struct):
-    items: list[_Order]
-    currentPage: int
-    totalPage: int
-
-
 class _Fill(msgspec.Struct):
-    tradeId: str | int
+    id: int
     orderId: str
     side: str
     price: str
@@ -107,12 +107,11 @@ class _Fill(msgspec.Struct):
 
 class _Fills(msgspec.Struct):
     items: list[_Fill]
-    currentPage: int
-    totalPage: int
 
 
 class _Held(msgspec.Struct):
     currency: str
+    type: str
     balance: Decimal
     available: Decimal
 
@@ -123,14 +122,14 @@ class _Said(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw
 
 
 class KucoinOrders:
     """One account; see `venues.orders.Orders`."""
 
     venue = NAME
-    dedups = True
+    dedups = False  # a name is taken only as long as its order is open
     valid_s = 5.0
 
     def __init__(self, instruments: Instruments, key: Key) -> None:
@@ -142,7 +141,7 @@ class KucoinOrders:
         return order_name(run, order)
 
     def place(self, order: NewOrder) -> Call:
-        """POST orders."""
+        """POST hf/orders."""
         if not CLIENT.fullmatch(order.client):
             raise ValueError(f"order name {order.client!r}: expected 1 to 40 letters, digits, dashes or underscores")
         item = order.instrument
@@ -155,48 +154,50 @@ class KucoinOrders:
         def placed(said: Any) -> Report:
             return Report(order.client, said["orderId"], OPEN, order.side, order.price, order.lots, 0)
 
-        return self._call("POST", "/api/v1/orders", dict[str, Any], placed, body=fields)
+        return self._call("POST", f"{ROOT}/orders", dict[str, Any], placed, body=fields)
 
     def cancel(self, instrument: Instrument, report: Report) -> Call:
-        """DELETE order/client-order, by our name."""
-        return self._call("DELETE", f"/api/v1/order/client-order/{report.client}", dict[str, Any], lambda said: None)
+        """DELETE hf/orders/client-order, by our name."""
+        return self._call("DELETE", f"{ROOT}/orders/client-order/{report.client}", dict[str, Any], lambda said: None, {"symbol": instrument.wire})
 
     def find(self, instrument: Instrument, client: str) -> Sequence[Call]:
-        """GET order/client-order, by our name; the venue says null where there is none."""
-        return [self._call("GET", f"/api/v1/order/client-order/{client}", _Order | None, lambda said: said and self._report(instrument, said))]
+        """GET hf/orders/client-order, by our name, open or ended; null is none too."""
+        read = lambda said: said and self._report(instrument, said)  # noqa: E731
+        return [self._call("GET", f"{ROOT}/orders/client-order/{client}", _Order | None, read, {"symbol": instrument.wire})]
 
     def open_orders(self, instrument: Instrument) -> Call:
-        """GET orders that are active, page by page."""
-
-        def page(number: int) -> Call:
-            query = {"symbol": instrument.wire, "tradeType": "TRADE", "status": "active", "pageSize": "500", "currentPage": str(number)}
-            return self._call("GET", "/api/v1/orders", _Orders, read, query)
-
-        def read(said: Any) -> Page:
-            return Page([self._report(instrument, each) for each in said.items], page(said.currentPage + 1) if said.currentPage < said.totalPage else None)
-
-        return page(1)
+        """GET hf/orders/active of one symbol."""
+        read = lambda said: [self._report(instrument, each) for each in said or ()]  # noqa: E731
+        return self._call("GET", f"{ROOT}/orders/active", list[_Order] | None, read, {"symbol": instrument.wire})
 
     def fills(self, instrument: Instrument, since: int) -> Call:
-        """GET fills page by page, in windows of a week: that is what it gives at once."""
-        return self._window(instrument, since // MS, 1)
+        """GET hf/fills in windows of a week, which is what it gives at once; in each the newest first, page by page."""
+        return self._window(instrument, since // MS, {})
 
-    def _window(self, item: Instrument, start_ms: int, page: int) -> Call:
+    def _window(self, item: Instrument, start_ms: int, last: dict[str, str]) -> Call:
         end_ms = start_ms + WEEK_MS
 
         def read(said: Any) -> Page:
             fills = [self._fill(item, each) for each in said.items]
-            if said.currentPage < said.totalPage:
-                return Page(fills, self._window(item, start_ms, page + 1))
-            return Page(fills, self._window(item, end_ms, 1), end_ms * MS)
+            if len(fills) < FILLS:
+                return Page(fills, self._window(item, end_ms, {}), end_ms * MS)
+            return Page(fills, self._window(item, start_ms, {"lastId": str(said.items[-1].id)}))
 
-        query = {"symbol": item.wire, "tradeType": "TRADE", "startAt": str(start_ms), "endAt": str(end_ms), "pageSize": "500", "currentPage": str(page)}
-        return self._call("GET", "/api/v1/fills", _Fills, read, query)
+        query = {"symbol": item.wire, "startAt": str(start_ms), "endAt": str(end_ms), "limit": str(FILLS), **last}
+        return self._call("GET", f"{ROOT}/fills", _Fills, read, query)
 
     def balances(self) -> Sequence[Call]:
-        """GET accounts of the trading account."""
-        read = lambda said: [Balance(each.currency, each.available, each.balance) for each in said]  # noqa: E731
-        return [self._call("GET", "/api/v1/accounts", list[_Held], read, {"type": "trade"})]
+        """GET accounts: what spot orders are paid from, by asset."""
+
+        def read(said: list[_Held]) -> list[Balance]:
+            held: dict[str, Balance] = {}
+            for each in said:
+                if each.type in SPOT:
+                    before = held.get(each.currency, Balance(each.currency, Decimal(0), Decimal(0)))
+                    held[each.currency] = Balance(each.currency, before.free + each.available, before.total + each.balance)
+            return list(held.values())
+
+        return [self._call("GET", "/api/v1/accounts", list[_Held], read)]
 
     def sign(self, call: Call, ts: int) -> Request:
         """With the timestamp in milliseconds."""
@@ -209,10 +210,10 @@ class KucoinOrders:
             return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
         if said.code == SUCCESS:
             return by_status(status)
-        words = said.msg.lower()
+        words = "".join(filter(str.isalpha, said.msg.lower()))
         if said.code in _VERDICTS:
             return Refusal(_VERDICTS[said.code], said.code, said.msg)
-        if status == 404 or any(word in words for word in ABSENT):
+        if any(word in words for word in ABSENT):  # that there is no such page (404000) says nothing of an order
             return Refusal(Verdict.ABSENT, said.code, said.msg)
         if "clientoid" in words and ("exist" in words or "duplicate" in words or "repeat" in words):
             return Refusal(Verdict.TAKEN, said.code, said.msg)
@@ -226,9 +227,9 @@ class KucoinOrders:
 
     def _report(self, item: Instrument, said: _Order) -> Report:
         lots, filled = item.lots(said.size), item.lots(said.dealSize)
-        state = (PARTIAL if filled else OPEN) if said.isActive else (CANCELLED if said.cancelExist else FILLED)
+        state = (PARTIAL if filled else OPEN) if said.active else (FILLED if filled == lots else CANCELLED)
         return Report(said.clientOid, said.id, state, side_of(said.side), item.ticks(said.price) if said.type != "market" else 0, lots, filled)
 
     def _fill(self, item: Instrument, said: _Fill) -> Fill:
-        liquidity = MAKER if said.liquidity == "maker" else TAKER
-        return Fill(str(said.tradeId), said.orderId, item.id, side_of(said.side), item.ticks(said.price), item.lots(said.size), said.fee, said.feeCurrency, liquidity, said.createdAt * MS)
+        price, lots, liquidity = item.ticks(said.price), item.lots(said.size), LIQUIDITY[said.liquidity]
+        return Fill(str(said.id), said.orderId, item.id, side_of(said.side), price, lots, said.fee, said.feeCurrency, liquidity, said.createdAt * MS)
