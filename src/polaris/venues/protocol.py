@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from polaris.domain.instrument import Instrument, Instruments
+from polaris.domain.instrument import Instrument, Instruments, Product
 from polaris.domain.market import RowBuffer
 from polaris.venues import books
 from polaris.venues.capture import Line
@@ -189,6 +189,8 @@ class Venue:
     books        whether it has order books
     orders       (instruments, key) -> its private side; None where there is none
     orders_url   the host of the private side, where it is another than the documents'
+    products     what is traded there that we read
+    guard        what shows that something of a book was lost, in a few words for people
     opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
     """
 
@@ -210,3 +212,5 @@ class Venue:
     orders_url: str = ""
     listings: Callable[[bytes], list[Listing]] | None = None
     asks: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()
+    products: tuple[Product, ...] = (Product.SPOT,)
+    guard: str = ""

@@ -36,6 +36,11 @@ def names() -> list[str]:
     return list(_places())
 
 
+def folder(name: str) -> str:
+    """The module that a venue of `names` comes from: "polaris.venues.kraken"."""
+    return _places()[name].partition(":")[0]
+
+
 def venue(name: str) -> Venue:
     """The venue of that name. Raises BadConfig naming the known ones."""
     place = _places().get(name)

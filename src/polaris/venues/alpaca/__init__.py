@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from polaris.domain.errors import BadConfig
-from polaris.domain.instrument import Instruments
+from polaris.domain.instrument import Instruments, Product
 from polaris.domain.market import RowBuffer
 from polaris.venues.alpaca.feed import AlpacaFeed
 from polaris.venues.alpaca.orders import AlpacaOrders, Key
@@ -55,4 +55,6 @@ VENUE = Venue(
     orders_url="https://api.alpaca.markets",  # paper accounts: https://paper-api.alpaca.markets
     listings=listings,
     asks=asks,
+    products=(Product.STOCK,),
+    guard="minutes without a bar are asked for again",
 )

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Final
 
+from polaris.domain.instrument import Product
 from polaris.venues.binance.feed import BinanceFeed
 from polaris.venues.binance.orders import BinanceOrders
 from polaris.venues.binance.symbols import COINM, SPOT, US, USDM, Market, discover, instruments, listings, metadata, recognises, tag
@@ -28,6 +29,8 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
         trades_numbered=True,
         orders=partial(BinanceOrders, market),
         listings=partial(listings, market),
+        products=(Product.PERPETUAL, Product.FUTURE) if market.chained else (Product.SPOT,),
+        guard="each update names the one before; compared with its ticker" if market.chained else "ids without a hole; compared with its ticker",
     )
 
 

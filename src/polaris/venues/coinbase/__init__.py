@@ -1,6 +1,6 @@
 """Coinbase Advanced Trade: public market data over one socket, books with a connection-wide sequence number."""
 
-from polaris.domain.instrument import Instruments
+from polaris.domain.instrument import Instruments, Product
 from polaris.venues.coinbase.feed import CoinbaseFeed
 from polaris.venues.coinbase.symbols import discover, instruments, listings, metadata, recognises
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
@@ -29,4 +29,6 @@ VENUE = Venue(
     trades_numbered=True,
     orders=_orders,
     listings=listings,
+    products=(Product.SPOT, Product.FUTURE),
+    guard="one number counts every frame of a connection",
 )

@@ -21,4 +21,5 @@ VENUE = Venue(
     trades_numbered=True,
     orders=CoinbaseExchangeOrders,
     listings=listings,
+    guard="trades counted; compared with its ticker, and its own best prices every minute",
 )

@@ -1,5 +1,6 @@
 """Gemini: spot and perpetual market data over one socket, books without numbers that are compared over REST."""
 
+from polaris.domain.instrument import Product
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.gemini.feed import GeminiFeed
 from polaris.venues.gemini.orders import GeminiOrders
@@ -20,4 +21,6 @@ VENUE = Venue(
     limits=VenueLimits(rest_per_second=1, rest_burst=5, messages_per_second=5, messages_burst=10, silence_s=15.0),
     orders=GeminiOrders,
     listings=listings,
+    products=(Product.SPOT, Product.PERPETUAL),
+    guard="compared with its own book every minute",
 )

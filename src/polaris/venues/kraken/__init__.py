@@ -23,6 +23,7 @@ VENUE = Venue(
     trades_numbered=True,
     orders=KrakenOrders,
     listings=lambda document: listings(V2, document),
+    guard="a checksum of every update",
 )
 V1_VENUE = Venue(
     name=V1,
@@ -36,4 +37,5 @@ V1_VENUE = Venue(
     public=VenueEndpoint(V1, "wss://ws.kraken.com", "https://api.kraken.com"),
     limits=LIMITS,
     listings=lambda document: listings(V1, document),
+    guard="a checksum of every update",
 )

@@ -21,4 +21,5 @@ VENUE = Venue(
     opening=OPENING,
     orders=KucoinOrders,
     listings=listings,
+    guard="changes numbered one by one",
 )
