@@ -45,6 +45,8 @@ class Documents:
         try:
             read = self._decoders[kind].decode(body)
             self.unknown_fields += unknown_fields(msgspec.json.decode(body), self._shapes[kind])
+        except msgspec.ValidationError as cause:  # no word of its content: it may be somebody's account, or a token
+            raise BadMessage(self.venue, f"no {kind} document: {cause}") from cause
         except UNREADABLE as cause:
             raise BadMessage(self.venue, f"no {kind} document: {cause}", body) from cause
         return read

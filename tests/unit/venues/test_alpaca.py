@@ -1,7 +1,5 @@
 """Alpaca's frames, pages and documents, one fact at a time."""
 
-import gzip
-import json
 
 import msgspec
 import pytest
@@ -297,94 +295,6 @@ def test_the_key_comes_from_the_environment_and_its_absence_says_so(monkeypatch)
 
 
 # documents
-
-KINDS = {
-    "test_account_activities_routes.py::test_get_activities_for_account_max_items_and_single_request_date#0": "activities",
-    "test_accounts_routes.py::test_create_ira_account#1": "broker account",
-    "test_accounts_routes.py::test_get_account#3": "broker account",
-    "test_accounts_routes.py::test_get_trade_account_by_id#8": "account",
-    "test_accounts_routes.py::test_get_trade_configuration_for_account#10": "configuration",
-    "test_accounts_routes.py::test_list_accounts_parses_entities_if_present#7": "broker accounts",
-    "test_accounts_routes.py::test_update_trade_configuration_for_account#11": "configuration",
-    "test_documents_routes.py::test_get_trade_documents_for_account#0": "statements",
-    "test_funding_routes.py::test_create_bank_for_account#3": "bank",
-    "test_funding_routes.py::test_get_ach_relationships_for_account#1": "ach relationships",
-    "test_funding_routes.py::test_get_banks_for_account#4": "banks",
-    "test_journal_routes.py::test_create_journal#0": "journal",
-    "test_journal_routes.py::test_get_journal_by_id#5": "journal",
-    "test_journal_routes.py::test_reverse_batch_journal#3": "journals",
-    "test_misc_routes.py::test_get_clock#1": "clock",
-    "test_rebalancing_routes.py::test_create_portfolio#0": "portfolio",
-    "test_rebalancing_routes.py::test_get_all_portfolios#1": "portfolios",
-    "test_rebalancing_routes.py::test_get_portfolio_by_id#2": "portfolio",
-    "test_rebalancing_routes.py::test_get_subscription_by_id#6": "portfolio subscription",
-    "test_trading_routes.py::test_cancel_orders_for_account#9": "cancelled",
-    "test_trading_routes.py::test_close_position_for_account_with_percentage#4": "order",
-    "test_trading_routes.py::test_get_all_accounts_positions#0": "all positions",
-    "test_trading_routes.py::test_get_portfolio_history#5": "portfolio history",
-    "test_trading_routes.py::test_get_portfolio_history_with_null_base_value#7": "portfolio history",
-    "test_watchlist_routes.py::test_add_asset_to_watchlist#4": "watchlist",
-    "test_watchlist_routes.py::test_get_watchlist_for_account_by_id#1": "watchlist",
-    "test_watchlist_routes.py::test_remove_asset_from_watchlist_for_account#6": "watchlist",
-    "test_watchlist_routes.py::test_update_watchlist_for_account_by_id#3": "watchlist",
-    "test_corporate_actions.py::test_get_corporate_actions#1": "corporate actions",
-    "test_historical_crypto_data.py::test_crypto_latest_bar#6": "latest bars",
-    "test_historical_crypto_data.py::test_get_crypto_latest_quote#4": "latest quotes",
-    "test_historical_crypto_data.py::test_get_crypto_quotes#1": "quotes",
-    "test_historical_news_data.py::test_get_news#0": "news",
-    "test_historical_option_data.py::test_get_bars#0": "bars",
-    "test_historical_option_data.py::test_get_bars_single_empty_response#2": "bars",
-    "test_historical_option_data.py::test_get_latest_quote_multi_empty_response#15": "latest quotes",
-    "test_historical_option_data.py::test_get_latest_quote_with_feed#13": "latest quotes",
-    "test_historical_option_data.py::test_get_latest_trade_multi_not_found#11": "latest trades",
-    "test_historical_option_data.py::test_get_multisymbol_latest_trade#10": "latest trades",
-    "test_historical_option_data.py::test_get_snapshot#16": "option snapshots",
-    "test_historical_option_data.py::test_get_snapshot_multi_empty_response#20": "option snapshots",
-    "test_historical_option_data.py::test_get_snapshot_with_feed#18": "option snapshots",
-    "test_historical_option_data.py::test_get_trades_multi_empty_response#7": "trades",
-    "test_historical_option_data.py::test_multisymbol_get_bars#1": "bars",
-    "test_historical_stock_data.py::test_get_bars#0": "bars",
-    "test_historical_stock_data.py::test_get_bars_multi_empty_response#4": "bars",
-    "test_historical_stock_data.py::test_get_latest_quote#14": "latest quotes",
-    "test_historical_stock_data.py::test_get_latest_trade#11": "latest trades",
-    "test_historical_stock_data.py::test_get_multisymbol_latest_trade#12": "latest trades",
-    "test_historical_stock_data.py::test_get_quotes_multi_empty_response#7": "quotes",
-    "test_historical_stock_data.py::test_get_snapshot_multi_empty_response#17": "snapshots",
-    "test_historical_stock_data.py::test_get_trades_multi_empty_response#10": "trades",
-    "test_historical_stock_data.py::test_multisymbol_get_bars#2": "bars",
-    "test_historical_stock_data.py::test_multisymbol_quotes#6": "quotes",
-    "test_historical_stock_data.py::test_stock_latest_bar_multi_empty_response#20": "latest bars",
-    "test_screener.py::test_get_most_actives#1": "most actives",
-    "test_account_routes.py::test_get_account_configurations#1": "configuration",
-    "test_asset_routes.py::test_get_all_assets#0": "assets",
-    "test_asset_routes.py::test_get_asset#2": "asset",
-    "test_option_routes.py::test_get_option_contract#2": "option contract",
-    "test_option_routes.py::test_get_option_contracts_with_multiple_symbols#1": "option contracts",
-    "test_order_routes.py::test_get_order_by_client_id#3": "order",
-    "test_order_routes.py::test_get_orders#1": "orders",
-    "test_order_routes.py::test_market_order#0": "order",
-    "test_order_routes.py::test_order_position_intent#8": "order",
-    "test_position_routes.py::test_close_all_positions#1": "closed",
-    "test_position_routes.py::test_close_position_with_qty#2": "order",
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def documents(test_data) -> dict[str, bytes]:
-    found = json.loads(gzip.decompress((test_data / "rest" / "alpaca_messages.json.gz").read_bytes()))
-    return {path.split("/")[-1]: json.dumps(entry["json"]).encode() for path, entry in found.items()}
-
-
-def test_every_recorded_document_has_its_kind(documents):
-    assert set(documents) == set(KINDS)
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_a_recorded_document_decodes_whole(documents, name):
-    table = Documents("alpaca", DOCUMENTS)
-    table.decode(KINDS[name], documents[name])
-    assert table.unknown_fields == 0
-
 
 @pytest.mark.parametrize(
     ("kind", "body", "named"),

@@ -155,7 +155,7 @@ class Withdrawal(msgspec.Struct):
     id: int
     datetime: str
     type: int
-    status: Literal["0", "1", "2", "3", "4"] | int
+    status: Number | int
     amount: Number
     currency: str = ""
     address: str = ""

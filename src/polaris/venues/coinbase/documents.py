@@ -46,7 +46,14 @@ class Product(msgspec.Struct):
     display_name: str = ""
     alias: str = ""
     alias_to: list[str] = []
+    display_name_overwrite: str = ""
     product_venue: str = ""
+    product_cbrn: str = ""
+    about_description: str = ""
+    icon_color: str = ""
+    icon_url: str = ""
+    best_bid_price: NumberOrEmpty = ""
+    best_ask_price: NumberOrEmpty = ""
     new_at: str | None = None
     watched: bool = False
     is_disabled: bool = False
@@ -57,6 +64,7 @@ class Product(msgspec.Struct):
     trading_disabled: bool = False
     auction_mode: bool = False
     view_only: bool = False
+    is_alpha_testing: bool = False
     fcm_trading_session_details: Session | None = None
     future_product_details: FutureDetails | None = None
 

@@ -218,7 +218,7 @@ class OpenOrder(msgspec.Struct):
     last_update_time: str = msgspec.field(name="lastUpdateTime", default="")
     reduce_only: bool = msgspec.field(name="reduceOnly", default=False)
     trigger_signal: str = msgspec.field(name="triggerSignal", default="")
-    cli_ord_id: str = msgspec.field(name="cliOrdId", default="")
+    cli_ord_id: str = ""
 
 
 class OpenOrders(Answered, kw_only=True):
@@ -279,6 +279,7 @@ class Order(Document):
     last_update_timestamp: str
     cli_ord_id: str | None = None
     limit_price: Perhaps = None
+    stop_price: Perhaps = None
     reduce_only: bool = False
 
 
