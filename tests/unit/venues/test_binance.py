@@ -264,3 +264,13 @@ def test_the_us_exchange_speaks_the_same_dialect_under_its_own_name_and_keys():
     feed.response("depth:BTCUSD", b'{"lastUpdateId":6,"bids":[["9.00","1.000000"]],"asks":[["11.00","2.000000"]]}', 3)
     assert feed.book_text("BTCUSD", 2)[0] == [["10.00000000", "1.00000000"], ["9.00000000", "1.00000000"]]
     assert not us.recognises(b'{"e":"depthUpdate","E":1,"s":"BTCUSD","U":5,"u":7,"b":[],"a":[]}'), "it can't be told from the spot market's"
+
+
+@pytest.mark.parametrize(("name", "book", "minute"), [("binance", 250, 6000), ("binance-us", 50, 1200)])
+def test_a_minute_of_snapshots_stays_below_the_weight_that_is_allowed(name, book, minute):
+    limits = registry.venue(name).limits
+    assert (limits.rest_burst + 60 * limits.rest_per_second) * book < minute
+
+
+def test_the_us_exchange_may_be_quiet_until_its_next_ping():
+    assert registry.venue("binance-us").limits.silence_s > 180 > registry.venue("binance").limits.silence_s > 20

@@ -12,9 +12,11 @@ from polaris.venues.protocol import Venue
 
 # a book of 5,000 levels weighs 250 of the 6,000 a minute; the venue pings every 20 seconds
 LIMITS: Final = VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=30.0)
+# the same book weighs 50 of the 1,200 a minute; this venue pings every three minutes, and its pairs may be quiet until then
+US_LIMITS: Final = VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=200.0)
 
 
-def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
+def _venue(market: Market, ws_url: str, rest_url: str, limits: VenueLimits = LIMITS) -> Venue:
     return Venue(
         name=market.name,
         recorded_as=market.recorded_as,
@@ -25,7 +27,7 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
         tag=partial(tag, market),
         feed=partial(BinanceFeed, market),
         public=VenueEndpoint(market.name, ws_url, rest_url),
-        limits=LIMITS,
+        limits=limits,
         trades_numbered=True,
         orders=partial(BinanceOrders, market),
         listings=partial(listings, market),
@@ -35,6 +37,6 @@ def _venue(market: Market, ws_url: str, rest_url: str) -> Venue:
 
 
 VENUE = _venue(SPOT, "wss://stream.binance.com:9443", "https://api.binance.com")
-US_VENUE = _venue(US, "wss://stream.binance.us:9443", "https://api.binance.us")
+US_VENUE = _venue(US, "wss://stream.binance.us:9443", "https://api.binance.us", US_LIMITS)
 USDM_VENUE = _venue(USDM, "wss://fstream.binance.com", "https://fapi.binance.com")
 COINM_VENUE = _venue(COINM, "wss://dstream.binance.com", "https://dapi.binance.com")

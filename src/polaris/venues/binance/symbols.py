@@ -1,4 +1,4 @@
-"""Binance's three markets, and their symbols as instruments.
+"""Binance's markets, and their symbols as instruments.
 
 Ticks and lots have the decimals the venue writes, not those of `tickSize` and `stepSize`: the increments are rules
 that change, and orders older than a change stay in the book (NKNUSDT, tick 0.0001, had a bid at 0.25974 in 2021). Spot
