@@ -286,13 +286,6 @@ class Reader:
         except (*UNREADABLE, UnreadableNumber, ValueError, KeyError) as cause:
             raise BadMessage(self.venue, f"an answer that can't be read: {cause}", body) from cause
 
-    def error(self, shape: Any, body: bytes) -> Any | None:
-        """Decode what may be an error; None where it is none."""
-        try:
-            return msgspec.json.decode(body, type=shape)
-        except UNREADABLE:
-            return None
-
 
 def by_status(status: int, code: str = "", reason: str = "") -> Refusal | None:
     """What an HTTP status alone says: 429 and 418 nothing done, 401 and 403 denied, 5xx, 408 and 0 in doubt, another 4xx refused."""
@@ -305,3 +298,11 @@ def by_status(status: int, code: str = "", reason: str = "") -> Refusal | None:
     if status >= 400:
         return Refusal(Verdict.REFUSED, code, reason)
     return None
+
+
+def error_of(shape: Any, body: bytes) -> Any | None:
+    """Decode what may be an error; None where it is none."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except UNREADABLE:
+        return None

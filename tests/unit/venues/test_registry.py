@@ -1,5 +1,8 @@
 """Venues are found by name, by what a header calls them, and by their frames."""
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 from polaris.domain.errors import BadConfig
@@ -36,3 +39,9 @@ def test_a_header_may_use_another_name():
 def test_an_unknown_venue_is_refused_with_the_known_ones():
     with pytest.raises(BadConfig, match="no venue 'coinbas'; known are coinbase, binance"):
         registry.venue("coinbas")
+
+
+def test_every_venue_is_a_folder_of_the_same_six_names():
+    for place in registry.OURS.values():
+        folder = Path(importlib.import_module(place.partition(":")[0]).__file__).parent
+        assert {"feed", "messages", "decode", "orders", "symbols", "errors"} <= {path.stem for path in folder.glob("*.py")}, folder.name

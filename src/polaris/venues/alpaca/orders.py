@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -30,6 +30,7 @@ from polaris.domain.orders import (
     REJECTED,
 )
 from polaris.venues import orders
+from polaris.venues.alpaca.errors import refusal
 from polaris.venues.orders import (
     JSON,
     UNTOLD,
@@ -39,11 +40,8 @@ from polaris.venues.orders import (
     NewOrder,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     json_body,
     order_name,
     side_of,
@@ -117,11 +115,6 @@ class _Position(msgspec.Struct):
     qty_available: Decimal | None = None
 
 
-class _Error(msgspec.Struct):
-    message: str
-    code: int = 0
-
-
 class AlpacaOrders:
     """One account; see `venues.orders.Orders`."""
 
@@ -188,20 +181,7 @@ class AlpacaOrders:
         """No time is in it."""
         return signed(self._key, call)
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """By status and the text of the error."""
-        if 200 <= status < 300:
-            return None
-        error: Any = self._read.error(_Error, body)
-        words = error.message if error is not None else body[:160].decode("utf-8", "replace")
-        code = str(error.code or status) if error is not None else str(status)
-        if status == 404 and "order not found" in words:  # "endpoint not found" says nothing of an order
-            return Refusal(Verdict.ABSENT, code, words)
-        if "client_order_id" in words:
-            return Refusal(Verdict.TAKEN, code, words)
-        if status == 403 and error is not None and error.code == 40310000:  # what an order lacks, not the key
-            return Refusal(Verdict.REFUSED, code, words)
-        return by_status(status, code, words)
+    refusal = staticmethod(refusal)
 
     def _report(self, item: Instrument, said: _Order) -> Report:
         filled = item.lots(said.filled_qty)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -34,6 +34,7 @@ from polaris.domain.orders import (
     SELL,
     TAKER,
 )
+from polaris.venues.binance.errors import refusal
 from polaris.venues.binance.symbols import SPOT, Market
 from polaris.venues.orders import (
     FORM,
@@ -44,11 +45,8 @@ from polaris.venues.orders import (
     NewOrder,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     encoded,
     order_name,
     side_of,
@@ -59,11 +57,6 @@ MS: Final = 1_000_000
 DAY_MS: Final = 24 * 3600 * 1000
 FILLS: Final = 1000  # in one answer
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,36}")  # the venue also takes : and /, which would need escapes before signing
-NO_SUCH_ORDER: Final = (-2013, -2011)  # asked for, to be cancelled
-DUPLICATE: Final = "Duplicate order sent."
-DENIALS: Final = (-1002, -1021, -1022, -2014, -2015)  # unauthorised, the clock, the signature, the key
-DOUBTS: Final = (-1000, -1001, -1006, -1007)  # unknown error, disconnected, unexpected answer, timeout: "execution status unknown"
-LIMITS: Final = (-1003, -1015)
 STATES: Final = {
     "NEW": OPEN, "PENDING_NEW": PENDING, "PARTIALLY_FILLED": PARTIAL, "FILLED": FILLED, "CANCELED": CANCELLED, "PENDING_CANCEL": CANCELLING,
     "REJECTED": REJECTED, "EXPIRED": EXPIRED, "EXPIRED_IN_MATCH": EXPIRED, "NEW_INSURANCE": OPEN, "NEW_ADL": OPEN,
@@ -131,11 +124,6 @@ class _FuturesHeld(msgspec.Struct):
     asset: str
     balance: Decimal
     availableBalance: Decimal
-
-
-class _Error(msgspec.Struct):
-    code: int
-    msg: str
 
 
 class BinanceOrders:
@@ -210,25 +198,7 @@ class BinanceOrders:
         """With the timestamp in milliseconds."""
         return signed(self._key, call, ts // MS, self._window_ms)
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """By the error's code first: -2013 is no such order, -1007 a timeout whose outcome nobody knows."""
-        if status == 200:
-            return None
-        error: Any = self._read.error(_Error, body)
-        if error is None:
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        said = (str(error.code), error.msg)
-        if error.code in DOUBTS:
-            return Refusal(Verdict.DOUBT, *said)
-        if error.code in NO_SUCH_ORDER:
-            return Refusal(Verdict.ABSENT, *said)
-        if error.code in DENIALS:
-            return Refusal(Verdict.DENIED, *said)
-        if error.code in LIMITS or status in (418, 429):
-            return Refusal(Verdict.LIMITED, *said)
-        if error.msg.startswith(DUPLICATE) or error.code == -4116:
-            return Refusal(Verdict.TAKEN, *said)
-        return by_status(status, *said)
+    refusal = staticmethod(refusal)
 
     def _report(self, item: Instrument, said: _Order) -> Report:
         lots, filled = item.lots(said.origQty), item.lots(said.executedQty)

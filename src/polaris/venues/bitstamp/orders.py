@@ -20,6 +20,7 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, EXPIRED, FILLED, IOC, LIMIT, MARKET, OPEN, PARTIAL, POST_ONLY, SELL
+from polaris.venues.bitstamp.errors import refusal
 from polaris.venues.orders import (
     FORM,
     UNTOLD,
@@ -31,11 +32,8 @@ from polaris.venues.orders import (
     Nonce,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     encoded,
     order_name,
     plain,
@@ -49,10 +47,6 @@ MS: Final = 1_000_000
 TRADE: Final = "2"  # of the kinds of user transactions
 CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,36}")
 STATES: Final = {"Open": OPEN, "Finished": FILLED, "Expired": EXPIRED, "Canceled": CANCELLED}
-_VERDICTS: Final = {
-    "400.002": Verdict.LIMITED, "400.019": Verdict.TAKEN, "404.002": Verdict.ABSENT, "500.001": Verdict.DOUBT, "500.002": Verdict.DOUBT,
-    "500.003": Verdict.DOUBT, "500.007": Verdict.DOUBT, "500.013": Verdict.DOUBT, "500.016": Verdict.DOUBT,
-}  # fmt: skip
 _KIND: Final[dict[int, dict[str, str]]] = {MARKET: {}, LIMIT: {}, POST_ONLY: {"moc_order": "True"}, IOC: {"ioc_order": "True"}}
 
 
@@ -94,15 +88,6 @@ class _Held(msgspec.Struct):
     currency: str
     total: Decimal
     available: Decimal
-
-
-class _Error(msgspec.Struct):
-    status: str = ""
-    reason: Any = ""
-    code: str | int = ""
-    response_code: str | int = ""
-    response_explanation: str = ""
-    error: Any = ""  # the older calls
 
 
 class BitstampOrders:
@@ -165,22 +150,7 @@ class BitstampOrders:
         """With a nonce made of the time, in nanoseconds, that rises."""
         return signed(self._key, call, str(UUID(int=self._nonce(ts), version=4)), ts // MS)
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """An error has a reason, or lists of reasons by field."""
-        error: Any = self._read.error(_Error, body)
-        if error is None or not (error.status == "error" or error.error or status >= 400):
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        code, reason = str(error.response_code or error.code), _words(error.reason or error.error or error.response_explanation)
-        said = (code, reason)
-        if code.startswith("API") or status in (401, 403):  # "API key not found" says nothing of an order
-            return Refusal(Verdict.DENIED, *said)
-        if code in _VERDICTS:
-            return Refusal(_VERDICTS[code], *said)
-        if reason.lower().startswith("order not found"):
-            return Refusal(Verdict.ABSENT, *said)
-        if "client_order_id" in reason.lower() or "client order id" in reason.lower():
-            return Refusal(Verdict.TAKEN, *said)
-        return by_status(status, *said) or Refusal(Verdict.REFUSED, *said)
+    refusal = staticmethod(refusal)
 
     def _call(self, path: str, fields: dict[str, str], shape: Any, then: Any) -> Call:
         return Call("POST", path, body=fields or None, read=partial(self._read, shape, then))
@@ -221,8 +191,3 @@ def _side(word: str | int) -> int:
     return BUY if str(word)[0] == "0" else SELL
 
 
-def _words(reason: Any) -> str:
-    """A reason as one text: it may be a text, or lists of texts by field."""
-    if isinstance(reason, dict):
-        return "; ".join(f"{field}: {_words(each)}" if field != "__all__" else _words(each) for field, each in reason.items())
-    return ", ".join(map(_words, reason)) if isinstance(reason, list) else str(reason)

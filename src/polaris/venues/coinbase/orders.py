@@ -38,6 +38,7 @@ from polaris.domain.orders import (
     REJECTED,
     TAKER,
 )
+from polaris.venues.coinbase.errors import refusal
 from polaris.venues.coinbase_exchange.orders import checked_uuid, uuid_name
 from polaris.venues.orders import (
     JSON,
@@ -48,11 +49,8 @@ from polaris.venues.orders import (
     NewOrder,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     json_body,
     secret_headers,
     side_of,
@@ -160,13 +158,6 @@ class _Accounts(msgspec.Struct):
     has_next: bool = False
 
 
-class _Error(msgspec.Struct):
-    error: str = ""
-    message: str = ""
-    error_response: dict[str, Any] = {}
-    success: bool = True
-
-
 class CoinbaseOrders:
     """One account; see `venues.orders.Orders`."""
 
@@ -264,18 +255,7 @@ class CoinbaseOrders:
         bearer = token(self._key, call, ts // SECOND, f"{ts:x}{self._count:x}")
         return Request(call.method, with_query(call), json_body(call), secret_headers({"Authorization": f"Bearer {bearer}", "Content-Type": JSON}))
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """An order it refuses comes with status 200 and success: false."""
-        error: Any = self._read.error(_Error, body)
-        if error is None:
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        code = str(error.error_response.get("error", error.error))
-        words = str(error.error_response.get("message", error.message))
-        if status == 200 and not error.success:
-            return Refusal(Verdict.DOUBT if code.startswith("UNKNOWN") else Verdict.REFUSED, code, words)
-        if status == 404 or code == "NOT_FOUND":
-            return Refusal(Verdict.ABSENT, code, words)
-        return by_status(status, code, words)
+    refusal = staticmethod(refusal)
 
     def _report(self, item: Instrument, said: _Order) -> Report:
         (how,) = said.order_configuration.values()

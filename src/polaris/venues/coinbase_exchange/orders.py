@@ -18,6 +18,7 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, PENDING, POST_ONLY, REJECTED, TAKER
+from polaris.venues.coinbase_exchange.errors import refusal
 from polaris.venues.orders import (
     JSON,
     Balance,
@@ -27,11 +28,8 @@ from polaris.venues.orders import (
     NewOrder,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     json_body,
     order_name,
     secret_headers,
@@ -104,10 +102,6 @@ class _Held(msgspec.Struct):
     available: Decimal
 
 
-class _Error(msgspec.Struct):
-    message: str
-
-
 class CoinbaseExchangeOrders:
     """One account; see `venues.orders.Orders`."""
 
@@ -172,17 +166,7 @@ class CoinbaseExchangeOrders:
         """With the timestamp in seconds, to the microsecond."""
         return signed(self._key, call, f"{ts // 1_000_000_000}.{ts % 1_000_000_000 // 1_000:06d}")
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """By status and the text of the error."""
-        if status == 200:
-            return None
-        error: Any = self._read.error(_Error, body)
-        words = error.message if error is not None else body[:160].decode("utf-8", "replace")
-        if error is not None and (status == 404 or "notfound" in words.lower().replace(" ", "")):
-            return Refusal(Verdict.ABSENT, str(status), words)
-        if "client_oid" in words.lower() or "duplicate" in words.lower():
-            return Refusal(Verdict.TAKEN, str(status), words)
-        return by_status(status, str(status), words)
+    refusal = staticmethod(refusal)
 
     def _report(self, item: Instrument, client: str, said: _Order) -> Report:
         filled = item.lots(said.filled_size)

@@ -19,6 +19,7 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, POST_ONLY, TAKER
+from polaris.venues.gemini.errors import refusal
 from polaris.venues.orders import (
     Balance,
     Call,
@@ -28,11 +29,8 @@ from polaris.venues.orders import (
     Nonce,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     order_name,
     secret_headers,
     side_of,
@@ -44,11 +42,6 @@ FILLS: Final = 500  # in one answer
 BROKEN: Final = "full"  # a trade as if it had not happened; one that was broken by hand stays, and is booked back apart
 CLIENT: Final = re.compile(r"[A-Za-z0-9:._#-]{1,100}")
 _OPTIONS: Final[dict[int, list[str]]] = {LIMIT: [], POST_ONLY: ["maker-or-cancel"], IOC: ["immediate-or-cancel"]}
-_VERDICTS: Final = {
-    "OrderNotFound": Verdict.ABSENT, "ClientOrderIdAlreadyExists": Verdict.TAKEN, "DuplicateClientOrderId": Verdict.TAKEN, "RateLimit": Verdict.LIMITED,
-    "RateLimited": Verdict.LIMITED, "InvalidNonce": Verdict.DENIED, "InvalidSignature": Verdict.DENIED, "MissingRole": Verdict.DENIED,
-    "MissingApikeyHeader": Verdict.DENIED, "InvalidApiKey": Verdict.DENIED, "System": Verdict.DOUBT, "Maintenance": Verdict.REFUSED,
-}  # fmt: skip
 
 
 def signed(key: Key, call: Call, nonce: str) -> Request:
@@ -88,12 +81,6 @@ class _Held(msgspec.Struct):
     currency: str
     amount: Decimal
     available: Decimal
-
-
-class _Error(msgspec.Struct):
-    result: str
-    reason: str = ""
-    message: str = ""
 
 
 class GeminiOrders:
@@ -174,14 +161,7 @@ class GeminiOrders:
         """With a nonce in milliseconds that rises."""
         return signed(self._key, call, str(self._nonce(ts)))
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """By the reason it names."""
-        error: Any = self._read.error(_Error, body)
-        if error is None or error.result != "error":
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace")) if status != 200 else None
-        verdict = _VERDICTS.get(error.reason)
-        said = (error.reason, error.message)
-        return Refusal(verdict, *said) if verdict is not None else by_status(status, *said) or Refusal(Verdict.REFUSED, *said)
+    refusal = staticmethod(refusal)
 
     def _call(self, name: str, fields: dict[str, Any], shape: Any, then: Any) -> Call:
         return Call("POST", f"/v1/{name}", body=fields, read=partial(self._read, shape, then))

@@ -19,6 +19,7 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, EXPIRED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, PENDING, POST_ONLY, TAKER
+from polaris.venues.kraken.errors import refusal
 from polaris.venues.kraken.symbols import ELSEWHERE
 from polaris.venues.orders import (
     FORM,
@@ -32,11 +33,8 @@ from polaris.venues.orders import (
     Nonce,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     encoded,
     order_name,
     secret_headers,
@@ -56,19 +54,6 @@ _KIND: Final[dict[int, dict[str, str]]] = {
     POST_ONLY: {"ordertype": "limit", "oflags": "post"},
     IOC: {"ordertype": "limit", "timeinforce": "IOC"},
 }
-_VERDICTS: Final = (  # the beginnings of its error texts, the longer first
-    ("EOrder:Unknown order", Verdict.ABSENT),
-    ("EOrder:Invalid order", Verdict.ABSENT),
-    ("EGeneral:Invalid arguments:cl_ord_id", Verdict.TAKEN),
-    ("EOrder:Duplicate", Verdict.TAKEN),
-    ("EOrder:Rate limit", Verdict.LIMITED),
-    ("EAPI:Rate limit", Verdict.LIMITED),
-    ("EGeneral:Temporary lockout", Verdict.LIMITED),
-    ("EAPI:", Verdict.DENIED),
-    ("EGeneral:Permission", Verdict.DENIED),
-    ("EService:", Verdict.DOUBT),
-    ("EGeneral:Internal error", Verdict.DOUBT),
-)
 
 
 def signed(key: Key, call: Call, nonce: str) -> Request:
@@ -126,10 +111,6 @@ class _Trade(msgspec.Struct):
 class _Held(msgspec.Struct):
     balance: Decimal
     hold_trade: Decimal = Decimal(0)
-
-
-class _Error(msgspec.Struct):
-    error: list[str]
 
 
 class _Result(msgspec.Struct):
@@ -219,19 +200,7 @@ class KrakenOrders:
         """With a nonce in milliseconds that rises."""
         return signed(self._key, call, str(self._nonce(ts)))
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """Errors come with status 200, as texts."""
-        error: Any = self._read.error(_Error, body)
-        if error is None:
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        said = [text for text in error.error if not text.startswith("W")]  # a warning is no error
-        if not said:
-            return by_status(status)
-        for text in said:
-            for begins, verdict in _VERDICTS:
-                if text.startswith(begins):
-                    return Refusal(verdict, text.partition(":")[0], text)
-        return Refusal(Verdict.REFUSED, said[0].partition(":")[0], said[0])
+    refusal = staticmethod(refusal)
 
     def _call(self, name: str, fields: dict[str, str], shape: Any, then: Any) -> Call:
         def result(said: _Result) -> Any:

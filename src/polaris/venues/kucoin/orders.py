@@ -21,6 +21,7 @@ import msgspec
 
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.orders import BUY, CANCELLED, FILLED, IOC, LIMIT, MAKER, MARKET, OPEN, PARTIAL, POST_ONLY, TAKER
+from polaris.venues.kucoin.errors import refusal
 from polaris.venues.orders import (
     JSON,
     Balance,
@@ -30,11 +31,8 @@ from polaris.venues.orders import (
     NewOrder,
     Page,
     Reader,
-    Refusal,
     Report,
     Request,
-    Verdict,
-    by_status,
     json_body,
     order_name,
     secret_headers,
@@ -48,10 +46,8 @@ WEEK_MS: Final = 7 * 24 * 3600 * 1000
 ROOT: Final = "/api/v1/hf"
 FILLS: Final = 100  # in one answer
 SPOT: Final = ("trade", "trade_hf")  # accounts that spot orders are paid from, by the age of the account
-SUCCESS: Final = "200000"
 KEY_VERSION: Final = "2"
 CLIENT: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
-ABSENT: Final = ("ordernotexist", "orderdoesnotexist", "ordernotfound")  # letters of what it says, in its many spellings
 LIQUIDITY: Final = {"maker": MAKER, "taker": TAKER}
 _KIND: Final[dict[int, dict[str, Any]]] = {
     MARKET: {"type": "market"},
@@ -59,10 +55,6 @@ _KIND: Final[dict[int, dict[str, Any]]] = {
     POST_ONLY: {"type": "limit", "postOnly": True},
     IOC: {"type": "limit", "timeInForce": "IOC"},
 }
-_VERDICTS: Final = {
-    "400001": Verdict.DENIED, "400002": Verdict.DENIED, "400003": Verdict.DENIED, "400004": Verdict.DENIED, "400005": Verdict.DENIED, "400006": Verdict.DENIED,
-    "400007": Verdict.DENIED, "411100": Verdict.DENIED, "429000": Verdict.LIMITED, "200002": Verdict.LIMITED, "500000": Verdict.DOUBT, "300000": Verdict.DOUBT,
-}  # fmt: skip
 
 
 def signed(key: Key, call: Call, stamp: int) -> Request:
@@ -114,11 +106,6 @@ class _Held(msgspec.Struct):
     type: str
     balance: Decimal
     available: Decimal
-
-
-class _Said(msgspec.Struct):
-    code: str
-    msg: str = ""
 
 
 class _Answer(msgspec.Struct):
@@ -203,21 +190,7 @@ class KucoinOrders:
         """With the timestamp in milliseconds."""
         return signed(self._key, call, ts // MS)
 
-    def refusal(self, status: int, body: bytes) -> Refusal | None:
-        """By the code in the body: an order it refuses comes with status 200 too."""
-        said: Any = self._read.error(_Said, body)
-        if said is None:
-            return by_status(status, str(status), body[:160].decode("utf-8", "replace"))
-        if said.code == SUCCESS:
-            return by_status(status)
-        words = "".join(filter(str.isalpha, said.msg.lower()))
-        if said.code in _VERDICTS:
-            return Refusal(_VERDICTS[said.code], said.code, said.msg)
-        if any(word in words for word in ABSENT):  # that there is no such page (404000) says nothing of an order
-            return Refusal(Verdict.ABSENT, said.code, said.msg)
-        if "clientoid" in words and ("exist" in words or "duplicate" in words or "repeat" in words):
-            return Refusal(Verdict.TAKEN, said.code, said.msg)
-        return by_status(status, said.code, said.msg) or Refusal(Verdict.REFUSED, said.code, said.msg)
+    refusal = staticmethod(refusal)
 
     def _call(self, method: str, path: str, shape: Any, then: Any, query: dict[str, str] | None = None, body: dict[str, Any] | None = None) -> Call:
         def read(said: _Answer) -> Any:
