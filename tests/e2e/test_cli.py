@@ -93,7 +93,7 @@ def test_importing_the_package_loads_nothing():
         (["backtest", "absent.toml"], {}, 2, "there is no absent.toml"),
         (["parity", "absent.jsonl"], {}, 2, "there is no recording absent.jsonl"),
         (["serve-recording", "absent.jsonl"], {}, 2, "there is no recording absent.jsonl"),
-        (["record", "x.jsonl", "--venue", "nasdaq"], {}, 2, "enabled are coinbase, binance"),
+        (["record", "x.jsonl", "--venue", "nasdaq"], {}, 2, "no venue 'nasdaq'; known are coinbase, binance"),
         (["bench", "nonsense"], {}, 2, "there is no benchmark 'nonsense'"),
         (["bench", "tick-to-order", "--rwos", "5"], {}, 2, "has no option --rwos; it has --frames, --rate, --rows, --row-rate"),
         (["bench", "tick-to-order", "rows"], {}, 2, "'rows' is no option of a benchmark"),

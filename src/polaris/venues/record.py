@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from polaris.domain.errors import BadCapture
+from polaris.domain.errors import BadCapture, BadConfig
 from polaris.domain.instrument import Instruments
 from polaris.venues import registry
 from polaris.venues.capture import CaptureWriter
 from polaris.venues.endpoint import VenueEndpoint
-from polaris.venues.live import LiveFeeds, discover
+from polaris.venues.live import LiveFeeds, discover, document, rest
+from polaris.venues.resolve import NotListed, resolve
 from polaris.venues.session import SessionSettings, WallClock
 
 SUFFIX: Final = ".jsonl.zst"
@@ -31,6 +32,27 @@ class Recorded:
     path: Path
     lines: int
     bytes: int  # before compression
+
+
+async def symbols(endpoints: Mapping[str, VenueEndpoint], wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The venues' own symbols of these names, as their documents have them: {"kraken": ["BTC-USD"]} gives {"kraken": ["BTC/USD"]}.
+
+    raises  Unavailable, BadMessage; NotListed, SymbolCollision as `resolve`
+    """
+    found: dict[str, list[str]] = {}
+    for name, names in wanted.items():
+        venue = registry.venue(name)
+        if venue.listings is None:
+            found[name] = list(dict.fromkeys(names))
+            continue
+        async with rest(endpoints[name], WallClock()) as host:
+            listings = venue.listings(await document(name, host, venue.metadata(venue.asks(names))))
+        try:
+            found[name] = resolve(name, listings, names)
+        except NotListed as missing:
+            elsewhere = next((other for other in wanted if other != name and missing.name in wanted[other]), "")
+            raise BadConfig(f"{missing}; at {elsewhere} alone it is {missing.name}.{elsewhere}") if elsewhere else missing from None
+    return found
 
 
 async def record(
@@ -48,8 +70,8 @@ async def record(
     endpoints  by venue
     wishes     the venue's own symbols, by venue
     out        the capture; with several venues one beside the other: day.jsonl.zst becomes day.coinbase.jsonl.zst
-    progress   called every `every_s` seconds with the seconds gone and what there is
-    raises     BadCapture where a file of that name exists; Unavailable, UnknownSymbol as `live.discover`
+    progress   called every `every_s` seconds, and at the end however it comes, with the seconds gone and what there is
+    raises     BadCapture where a file of that name exists; Unavailable, UnknownSymbol as `live.discover`, and leaves no file
     """
     clock = WallClock()
     paths = {name: _path(out, name, len(wishes) > 1) for name in wishes}
@@ -62,7 +84,13 @@ async def record(
             path.parent.mkdir(parents=True, exist_ok=True)
             said = {"symbols": list(wishes[name])}
             captures[name] = files.enter_context(CaptureWriter(path, registry.venue(name).recorded_as[0], said, clock()))
-        found = await discover(endpoints, wishes, captures=captures, clock=clock)
+        try:
+            found = await discover(endpoints, wishes, captures=captures, clock=clock)
+        except BaseException:  # a capture of nothing would only stand in the way of the next try
+            files.close()
+            for path in paths.values():
+                path.unlink()
+            raise
         feeds = LiveFeeds(endpoints, Instruments(found), settings or SessionSettings(), captures=captures, clock=clock)
 
         def so_far() -> list[Recorded]:
@@ -73,13 +101,15 @@ async def record(
         began = loop.time()
         try:
             while (gone := loop.time() - began) < duration_s and not running.done():
-                await asyncio.wait({running}, timeout=min(every_s, duration_s - gone))
                 if progress is not None:
-                    progress(min(loop.time() - began, duration_s), so_far())
+                    progress(gone, so_far())
+                await asyncio.wait({running}, timeout=min(every_s, duration_s - gone))
         finally:
             await feeds.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
+            if progress is not None:
+                progress(min(loop.time() - began, duration_s), so_far())
         return so_far()
 
 

@@ -52,7 +52,7 @@ class NotListed(BadConfig):
 def resolve(venue: str, listings: Sequence[Listing], wanted: Iterable[str]) -> list[str]:
     """The venue's own symbols of the wanted names, in their order; two names of one instrument are one symbol.
 
-    wanted  our names, with or without the venue, or the venue's; in capitals or not, as long as that leaves one meaning
+    wanted  our names or the venue's, with .venue behind or not; in capitals or not, as long as that leaves one meaning
     raises  NotListed with the nearest names there are; SymbolCollision where two symbols share the name, or the key
     """
     exact, folded = _by_name(listings, str), _by_name(listings, str.casefold)
@@ -61,9 +61,10 @@ def resolve(venue: str, listings: Sequence[Listing], wanted: Iterable[str]) -> l
         same.setdefault(listing.key, []).append(listing)
     found: dict[str, None] = {}
     for name in wanted:
-        meant = exact.get(name) or folded.get(name.casefold())
+        bare = name.removesuffix(f".{venue}")
+        meant = exact.get(name) or folded.get(name.casefold()) or exact.get(bare) or folded.get(bare.casefold())
         if not meant:
-            raise NotListed(name, venue, _nearest(name, listings))
+            raise NotListed(bare, venue, _nearest(bare, listings))
         for alike, read_as in ((meant, name), (same[meant[0].key], str(meant[0].key))):
             if len(alike) > 1:
                 raise SymbolCollision(alike[0].wire, alike[1].wire, read_as)

@@ -4,16 +4,21 @@ import asyncio
 import contextlib
 import math
 import signal
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import Config, Json, load_settings, note, output, print_json, progress, say, verb, waiting
+from polaris.app.cli.console import Config, DataDir, Json, load_settings, note, output, print_json, progress, say, stages, verb
 from polaris.domain.errors import BadConfig
 
 if TYPE_CHECKING:
-    from polaris.app.settings import Settings
+    from collections.abc import AsyncIterator, Mapping
+
+    from polaris.app.settings import Settings, VenueSettings
+    from polaris.venues.endpoint import VenueEndpoint
     from polaris.venues.record import Recorded
 
 
@@ -70,72 +75,136 @@ def replay(
 
 @verb
 def record(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write; .jsonl.zst compresses.")],
-    venue: Annotated[str | None, typer.Option(help="One venue only; else every enabled one, a file each.")] = None,
-    symbols: Annotated[list[str] | None, typer.Option("--symbol", "-s", help="With --venue: as it writes it; may be repeated.")] = None,
-    run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help='Stop by itself after this long, such as "10 min".')] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to write; .jsonl.zst compresses. Else in captures/ of the data folder.")] = None,
+    venues: Annotated[list[str] | None, typer.Option("--venues", "--venue", metavar="V,V", help="Else every enabled one; a file each.")] = None,
+    symbols: Annotated[
+        list[str] | None, typer.Option("--symbols", "--symbol", "-s", metavar="S,S", help="BTC-USD, BTC-USD-perpetual, or as the venue has it; BTC-USD.kraken at one venue only.")
+    ] = None,
+    run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help='Stop by itself after this long, such as "10 min" or 1h.')] = None,
+    catalog: Annotated[Path | None, typer.Option(metavar="DIR", help="Afterwards, add what was recorded to this catalog.")] = None,
     market: Annotated[str, typer.Option("--market", "-m", help="live or builtin.")] = "live",
+    data: DataDir = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Keep the raw frames of venues in capture files, until Ctrl-C or --for.
 
     What is heard is what the desk would hear: its snapshots and reconnects are in the file, and it replays.
+    A symbol that a venue does not have is refused with the nearest it has: USD is not USDT.
 
     \b
-    Example:
+    Examples:
+      polaris record --venues coinbase,kraken --symbols BTC-USD,ETH-USD --for 1h --catalog catalog
+      polaris record --symbols BTC-USD.coinbase,BTC-USDT.binance
       polaris record btc.jsonl.zst --venue binance --symbol BTCUSDT --for "10 min"
     """
     from polaris.app.configuration import duration_ns
 
-    settings = load_settings(config, market__source=market)
+    settings = load_settings(config, market__source=market, data__dir=data)
     if settings.market.recording:
         raise BadConfig("a recording of a recording is a copy; --market is live or builtin")
-    enabled = settings.venues.enabled()
-    if venue is not None and venue not in enabled:
-        raise BadConfig(f"--venue is {venue!r}; enabled are {', '.join(enabled)}")
-    if symbols and venue is None:
-        raise BadConfig("--symbol needs --venue: a symbol is written differently at each")
-    wishes = {name: tuple(symbols or item.symbols) for name, item in enabled.items() if venue in (None, name)}
     try:
         seconds = duration_ns(run_for) / 1e9 if run_for else math.inf
     except ValueError as cause:
         raise BadConfig(f"--for: {cause}") from cause
-    recorded = asyncio.run(_record(settings, wishes, out, seconds, as_json))
-    if as_json:
-        return print_json({"captures": recorded})
-    for capture in recorded:
-        say(f"{capture.path}: {capture.lines:,} lines, {capture.bytes:,} bytes before compression")
-    return None
+    wanted = _wanted(settings, _parts(venues), _parts(symbols))
+    recorded = asyncio.run(_record(settings, wanted, out or _named(settings, list(wanted)), seconds, as_json))
+    if not as_json:
+        for capture in recorded:
+            say(f"{capture.path}: {capture.lines:,} lines, {capture.bytes:,} bytes before compression")
+        if not recorded:
+            note("ended before anything was heard; no file was kept")
+    added = [_added(capture.path, catalog, as_json) for capture in recorded] if catalog is not None else []
+    return print_json({"captures": [asdict(capture) for capture in recorded], "added": added}) if as_json else None
 
 
-async def _record(settings: "Settings", wishes: dict[str, tuple[str, ...]], out: Path, seconds: float, as_json: bool) -> "list[Recorded]":
-    from polaris.venues.endpoint import VenueEndpoint
+def _parts(given: list[str] | None) -> list[str]:
+    """What an option lists, by commas or by being repeated, each once."""
+    return list(dict.fromkeys(part.strip() for item in given or () for part in item.split(",") if part.strip()))
+
+
+def _wanted(settings: "Settings", venues: list[str], symbols: list[str]) -> dict[str, list[str]]:
+    """The symbols to record by venue, as given or as the settings have them."""
+    from polaris.venues import registry
+    from polaris.venues.resolve import by_venue
+
+    if not symbols:
+        venues = venues or list(settings.venues.enabled())
+        symbols_of = {venue: list(_settings_of(settings, venue).symbols) for venue in venues if venue in registry.names()}
+        symbols = [f"{symbol}.{venue}" for venue, wires in symbols_of.items() for symbol in wires]
+    return by_venue(symbols, venues, registry.names())
+
+
+def _settings_of(settings: "Settings", venue: str) -> "VenueSettings":
+    from polaris.app.settings import VenueSettings
+
+    found: VenueSettings = getattr(settings.venues, venue.replace("-", "_"), VenueSettings())
+    return found
+
+
+def _named(settings: "Settings", venues: list[str]) -> Path:
+    """captures/20260809T120000Z.coinbase.jsonl.zst in the data folder; of several venues, each adds its own name."""
+    one = f".{venues[0]}" if len(venues) == 1 else ""
+    return settings.data_dir / "captures" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}{one}.jsonl.zst"
+
+
+async def _record(settings: "Settings", wanted: dict[str, list[str]], out: Path, seconds: float, as_json: bool) -> "list[Recorded]":
     from polaris.venues.record import record as record_frames
+    from polaris.venues.record import symbols
 
     latest: list[Recorded] = []
-    with waiting("recording", quiet=as_json) as tick:
+    with stages("recording", quiet=as_json) as tell:
 
         def heard(gone: float, so_far: "list[Recorded]") -> None:
             latest[:] = so_far
-            tick(gone)
+            tell(" · ".join([f"{gone:.0f} s", *(f"{one.venue} {one.lines:,} lines, {one.bytes / 1e6:,.1f} MB" for one in so_far)]))
 
-        async with contextlib.AsyncExitStack() as market:
-            if settings.market.source == "builtin":
-                from polaris.venues.served.builtin import builtin_process
-                from polaris.venues.served.process import KINDS
+        async def whole(endpoints: "Mapping[str, VenueEndpoint]") -> "list[Recorded]":
+            tell("asking the venues for their symbols")
+            return await record_frames(endpoints, await symbols(endpoints, wanted), out, seconds, progress=heard)
 
-                bases = [base for base in KINDS if any(wire.startswith(base) for wires in wishes.values() for wire in wires)]
-                endpoints = await market.enter_async_context(builtin_process(settings.market.seed, bases))
-            else:
-                endpoints = {name: VenueEndpoint(name, item.ws_url, item.rest_url) for name, item in settings.venues.enabled().items()}
-            recording = asyncio.create_task(record_frames(endpoints, wishes, out, seconds, progress=heard))
+        async with _endpoints(settings, wanted) as endpoints:
+            recording = asyncio.create_task(whole(endpoints))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, recording.cancel)
             try:
                 return await recording
             except asyncio.CancelledError:
                 return latest
+
+
+@contextlib.asynccontextmanager
+async def _endpoints(settings: "Settings", wanted: dict[str, list[str]]) -> "AsyncIterator[Mapping[str, VenueEndpoint]]":
+    """Where the wanted venues are; the built-in market is started for as long as it is needed."""
+    from polaris.venues import registry
+    from polaris.venues.endpoint import VenueEndpoint
+
+    if settings.market.source != "builtin":
+        places = {}
+        for name in wanted:
+            ours, public = _settings_of(settings, name), registry.venue(name).public
+            places[name] = VenueEndpoint(name, ours.ws_url or public.ws_url, ours.rest_url or public.rest_url)
+        yield places
+        return
+    from polaris.venues.served.builtin import builtin_process
+    from polaris.venues.served.process import KINDS
+
+    bases = [base for base in KINDS if any(name.upper().startswith(base) for names in wanted.values() for name in names)]
+    async with builtin_process(settings.market.seed, bases or list(KINDS)) as served:
+        absent = [name for name in wanted if name not in served]
+        if absent:
+            raise BadConfig(f"the built-in market has no {absent[0]}; it is {' and '.join(served)}")
+        yield served
+
+
+def _added(path: Path, catalog: Path, as_json: bool) -> dict[str, Any]:
+    from polaris.app.catalog import add_capture
+
+    with progress(f"adding {path.name}", quiet=as_json) as advance:
+        added = add_capture(path, catalog, advance=advance)
+    if not as_json:
+        say(f"{path.name} in {catalog}: " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(added["rows"].items())))
+    return added
 
 
 @verb

@@ -1,0 +1,143 @@
+"""`polaris record` against the built-in market: two venues by our symbols, kept whatever ends the recording."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from polaris.domain.errors import BadConfig, UnknownSymbol
+from polaris.venues.endpoint import VenueEndpoint
+from polaris.venues.record import record, symbols
+from polaris.venues.replay import replay_captures
+from polaris.venues.served.builtin import BuiltinMarket
+
+BOTH = ("--market", "builtin", "--venues", "coinbase,binance")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "polaris", *arguments]
+
+
+def polaris(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120, check=False)
+
+
+def books(path: Path | str) -> dict[str, str]:
+    """The state in which a replayed capture leaves each book."""
+    (file,) = replay_captures([str(path)])["files"]
+    return {symbol: book["state"] for symbol, book in file["symbols"].items()}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_two_venues_are_recorded_by_our_symbols_and_stand_in_the_catalog(folder):
+    done = polaris("record", *BOTH, "--symbols", "BTC-USD.coinbase,ETH-USD.coinbase,BTC-USDT.binance,BTCUSDT.binance", "--for", "3s", "--catalog", "catalog", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    captures = {each["venue"]: Path(each["path"]) for each in told["captures"]}
+    assert all(path.parent == folder / "data" / "captures" for path in captures.values())
+    assert all(re.fullmatch(rf"\d{{8}}T\d{{6}}Z\.{venue}\.jsonl\.zst", path.name) for venue, path in captures.items())
+    assert books(captures["coinbase"]) == {"BTC-USD": "LIVE", "ETH-USD": "LIVE"}
+    assert books(captures["binance"]) == {"BTCUSDT": "LIVE"}
+    assert [each["capture"] for each in told["added"]] == [str(path) for path in captures.values()]
+    assert all(each["rows"]["deltas"] and not each["cut"] for each in told["added"])
+    tables = json.loads(polaris("catalog", "ls", "catalog", "--json").stdout)["tables"]
+    assert {(each["venue"], each["symbol"]) for each in tables} == {("coinbase", "BTC-USD"), ("coinbase", "ETH-USD"), ("binance", "BTC-USDT")}
+    assert polaris("catalog", "check", "catalog").returncode == 0
+
+
+def test_one_venue_by_its_own_symbols_goes_to_the_named_file():
+    done = polaris("record", "deep/btc.jsonl.zst", "--market", "builtin", "--venue", "binance", "--symbol", "BTCUSDT", "-s", "ethusdt", "--for", "2 s")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"deep/btc\.jsonl\.zst: [\d,]+ lines, [\d,]+ bytes before compression\n", done.stdout)
+    assert books("deep/btc.jsonl.zst") == {"BTCUSDT": "LIVE", "ETHUSDT": "LIVE"}
+
+
+def test_without_symbols_those_of_the_settings_are_recorded():
+    Path("polaris.toml").write_text('[venues.coinbase]\nsymbols = ["SOL-USD"]\n[venues.binance]\nenabled = false\n')
+    done = polaris("record", "all.jsonl", "--market", "builtin", "--for", "2 s")
+    assert done.returncode == 0, done.stderr
+    assert books("all.jsonl") == {"SOL-USD": "LIVE"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_recording_is_whole(folder, number):
+    running = subprocess.Popen(command("record", "cut.jsonl.zst", *BOTH, "--symbols", "BTC-USD.coinbase,BTC-USDT.binance"), stdout=subprocess.PIPE, text=True)
+    try:
+        captures = [folder / "cut.coinbase.jsonl.zst", folder / "cut.binance.jsonl.zst"]
+        deadline = time.monotonic() + 60
+        while not all(path.exists() and path.stat().st_size > 20_000 for path in captures):
+            assert running.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        running.send_signal(number)
+        told, _ = running.communicate(timeout=30)
+    finally:
+        running.kill()
+    assert running.returncode == 0
+    assert [line.partition(":")[0] for line in told.splitlines()] == [path.name for path in captures]
+    assert books(captures[0]) == {"BTC-USD": "LIVE"} and books(captures[1]) == {"BTCUSDT": "LIVE"}
+    (file,) = replay_captures([str(captures[0])], warn=lambda missing: pytest.fail(str(missing)))["files"]
+    assert file["frames"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((*BOTH, "--symbols", "BTC-USD,ETH-USD"), "binance has no BTC-USD; its nearest are BTC-USDT"),
+        ((*BOTH, "--symbols", "BTC-USD,ETH-USD"), "at coinbase alone it is BTC-USD.coinbase"),
+        (("--market", "builtin", "--venues", "kraken", "--symbols", "BTC-USD"), "the built-in market has no kraken; it is coinbase and binance"),
+        (("--market", "builtin", "--venues", "coinbase", "--symbols", "QQQ-PLN"), "coinbase has no QQQ-PLN"),
+        (("--venues", "coinbase,binanec", "--symbols", "BTC-USD"), "no venue 'binanec'; did you mean binance"),
+        (("--symbols", "BTC-USD"), "BTC-USD is a symbol of which venue"),
+        (("--venues", "coinbase", "--symbols", "BTC-USD.kraken"), "not among the venues coinbase"),
+        (("--venues", "kraken-v1",), "no symbol for kraken-v1"),
+        (("--market", "builtin", "--for", "soon"), "--for: 'soon' is no duration"),
+        (("--market", "recording:x.jsonl"), "a recording of a recording is a copy"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_and_leaves_no_file(folder, arguments, said):
+    done = polaris("record", "x.jsonl.zst", *arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(folder.rglob("*.zst"))
+
+
+async def test_a_recording_that_never_began_leaves_no_file_in_the_way(folder):
+    async with BuiltinMarket(7, ["BTC"]) as market:
+        with pytest.raises(UnknownSymbol):
+            await record(market.endpoints, {"binance": ["BTCUSDT"], "coinbase": ["ETH-USD"]}, folder / "a.jsonl.zst", 0.2)
+        assert not list(folder.iterdir())
+        found = await record(market.endpoints, {"binance": ["BTCUSDT"], "coinbase": ["BTC-USD"]}, folder / "a.jsonl.zst", 0.5)
+        assert [(one.venue, one.path.exists()) for one in found] == [("binance", True), ("coinbase", True)]
+
+
+async def test_how_far_a_recording_is_gets_told_from_the_start_to_the_end(folder):
+    told = []
+    async with BuiltinMarket(7, ["BTC"]) as market:
+        found = await record(
+            market.endpoints, {"binance": ["BTCUSDT"]}, folder / "a.jsonl.zst", 0.5, every_s=0.2, progress=lambda gone, so_far: told.append((gone, so_far))
+        )
+    assert told[0][0] < 0.2 and told[-1] == (0.5, found)
+
+
+async def test_symbols_are_looked_up_where_the_endpoints_lead():
+    async with BuiltinMarket(7, ["BTC", "XRP"]) as market:
+        wanted = {"binance": ["XRP-USDT", "BTCUSDT"], "coinbase": ["xrp-usd"]}
+        assert await symbols(market.endpoints, wanted) == {"binance": ["XRPUSDT", "BTCUSDT"], "coinbase": ["XRP-USD"]}
+        with pytest.raises(BadConfig, match="binance has no ETH-USDT"):
+            await symbols(market.endpoints, {"binance": ["ETH-USDT"]})
+
+
+async def test_names_in_error_are_told_before_any_socket_opens():
+    nowhere = VenueEndpoint("binance", "ws://127.0.0.1:9", "http://127.0.0.1:9")
+    with pytest.raises(Exception, match="binance did not give"):
+        await symbols({"binance": nowhere}, {"binance": ["BTC-USDT"]})
