@@ -36,21 +36,27 @@ def venues(
         return print_json({"venues": own + tail})
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("venue", "products", "market data", "orders", "documents", "a loss shows by", "requests", "host"):
-        table.add_column(column, header_style="bright_black", style="bold" if column == "venue" else "", no_wrap=column == "venue", overflow="fold")
-    for each in own + (tail if every else []):
+    shown = own + (tail if every else [])
+    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bright_black")
+    for column in ("Venue", "Products", "Data", "Orders", "Documents", "Asks/s"):
+        table.add_column(column, justify="right" if column in ("Documents", "Asks/s") else "left", no_wrap=True)
+    for each in shown:
         table.add_row(
             each["name"] + (" (ccxt)" if each["kind"] == CCXT else ""),
             ", ".join(each["products"]),
             ", ".join(each["market_data"]) or "-",
             "yes" if each["orders"] else "-",
             str(each["documents"] or "-"),
-            each["guard"] or "-",
-            f"{each['requests_per_second']:g}/s" if each["requests_per_second"] else "-",
-            each["hosts"][0].partition("://")[2],
+            f"{each['requests_per_second']:g}" if each["requests_per_second"] else "-",
         )
     output().print(table)
+    guards = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bright_black")
+    guards.add_column("How a loss shows", no_wrap=True)
+    guards.add_column("")
+    for each in own:
+        guards.add_row(each["name"], each["guard"] or "-")
+    output().print()
+    output().print(guards)
     if not every:
         note(f"and {len(tail)} through ccxt, orders only: {', '.join(each['name'] for each in tail)} (--all shows them)")
     if not tail[0]["installed"]:
