@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import count
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from polaris.venues.capture import Capture, CaptureWriter
 from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.replay import Replay
 from polaris.venues.served.recording import RecordingVenue, serve_recording
-from polaris.venues.session import SessionSettings
+from polaris.venues.session import FastClock, SessionSettings, WallClock
 
 COINBASE = "coinbase_advanced_20260809.jsonl.gz"
 SPOT = "binance_spot_btcusdt_20240808.gz"
@@ -42,12 +43,18 @@ async def hear_all(url: str, *said: str) -> tuple[list[str], int]:
         return heard, socket.close_code or 0
 
 
-async def run_once(path, venue: str, *, busy_poll: bool = False) -> tuple[LiveFeeds, dict[str, Book], set[str]]:
-    """Our own sessions against a served recording: the feeds, the books that their rows make, the symbols that came alive."""
-    async with await serve_recording(path, 0, venue=venue) as served, asyncio.timeout(60):
+async def run_once(path, venue: str, *, speed: float = 0, torn: int = 0, busy_poll: bool = False) -> tuple[LiveFeeds, dict[str, Book], set[str]]:
+    """Our own sessions against a served recording: the feeds, the books that their rows make, the symbols that came alive.
+
+    torn  the number of a frame whose end does not arrive
+    """
+    async with await serve_recording(path, speed, venue=venue) as served, asyncio.timeout(60):
         endpoints = {venue: served.endpoint}
         instruments = Instruments(await discover(endpoints, {venue: [item.wire for item in served.venue.instruments]}))
-        feeds = LiveFeeds(endpoints, instruments, ONCE, busy_poll=busy_poll)
+        feeds = LiveFeeds(endpoints, instruments, ONCE, busy_poll=busy_poll, clock=FastClock(speed) if speed else WallClock())
+        whole, heard = feeds.feeds[venue].frame, count()
+        if torn:
+            feeds.feeds[venue].frame = lambda payload, ts: whole(payload[:-20] if next(heard) == torn else payload, ts)
         books = {item.wire: Book() for item in instruments}
         alive: set[str] = set()
 
@@ -79,6 +86,50 @@ async def test_our_sessions_build_the_expected_books_from_a_served_recording(tes
         assert item.wire in alive
     assert feeds.feeds[venue].stats.gaps == 0
     assert feeds.sessions[venue].connects == 1
+
+
+ALL = [
+    (COINBASE, "coinbase", 12, 600),
+    (FOUR, "binance", 15, 60),
+    (SPOT, "binance", 0, 0),
+    ("binance_spot_ethusdt_20240808.gz", "binance", 0, 0),
+    ("binance_usdm_btcusdt_20240808.gz", "binance-usdm", 0, 0),
+    ("binance_cm_btcusd_perp_20240808.gz", "binance-coinm", 0, 0),
+    ("kraken_v1_20210417.jsonl.gz", "kraken-v1", 0, 0),
+    ("kucoin_20210425.jsonl.gz", "kucoin", 15, 2000),
+    ("gemini_v2_20260809.jsonl.gz", "gemini", 4, 300),
+    ("bitstamp_20220105.jsonl.gz", "bitstamp", 12, 400),
+]
+
+
+def same_books(path, feeds: LiveFeeds, books: dict[str, Book]) -> set[str]:
+    """Whether every book is the one that a replay of the same file ends with; returns the symbols that are LIVE there."""
+    played = Replay(path, feeds.instruments[0].key.venue)
+    for _ in played.batches():
+        pass
+    for item in feeds.instruments:
+        heard = [[[item.price_text(price), item.quantity_text(lots)] for price, lots in side] for side in (books[item.wire].bids(), books[item.wire].asks())]
+        assert heard == list(played.feed.book_text(item.wire, 0)[:2]), item.wire
+    return {wire for wire, symbol in played.feed.stats.symbols.items() if symbol.state >= LIVE}
+
+
+@pytest.mark.parametrize(("name", "venue", "speed", "torn"), ALL)
+async def test_every_recording_comes_alive_with_the_books_of_its_replay(test_data, name, venue, speed, torn):
+    path = test_data / "ws" / name
+    feeds, books, alive = await run_once(path, venue)
+    assert alive == same_books(path, feeds, books) and alive
+    stats = feeds.feeds[venue].stats
+    assert stats.gaps == stats.bad_messages == 0 and feeds.sessions[venue].connects == 1
+    assert all(symbol.resyncs == symbol.checksums_failed == 0 for symbol in stats.symbols.values())
+
+
+@pytest.mark.parametrize(("name", "venue", "speed", "torn"), [each for each in ALL if each[2]])
+async def test_a_client_that_lost_its_book_gets_it_again_as_it_stands_then(test_data, name, venue, speed, torn):
+    path = test_data / "ws" / name
+    feeds, books, alive = await run_once(path, venue, speed=speed, torn=torn)
+    assert alive == same_books(path, feeds, books)
+    stats = feeds.feeds[venue].stats
+    assert stats.bad_messages == 1 and sum(symbol.resyncs for symbol in stats.symbols.values()) >= 1
 
 
 async def test_busy_polling_hears_the_same_and_ends_with_the_stream(test_data):

@@ -67,6 +67,7 @@ def frames_of_capture(path: str | Path, venue: str | None = None) -> Iterator[tu
 class Replay:
     """One capture on its way through a feed. `warnings` is whole when the last batch has come.
 
+    lines   that are left, in time
     ts      of the newest line, ns: a lost book is silent, so its rows do not tell how far the capture goes
     pauses  (from, to), ns: where nothing came for longer than LONGEST_PAUSE
     """
@@ -84,7 +85,7 @@ class Replay:
         self.cpu_ns = 0
         self.ts = 0
         self.pauses: list[tuple[int, int]] = []
-        self._lines = _in_time(chain(head, lines))
+        self.lines = _in_time(chain(head, lines))
         self._next_tick = 0
         self._connected = False
         self._conns: set[str] = set()
@@ -96,7 +97,7 @@ class Replay:
 
     def batches(self, size: int = BATCH) -> Iterator[Rows]:
         """The rows of every `size` lines, where they made any; valid until the next batch. The feed's time is measured."""
-        while lines := list(islice(self._lines, size)):
+        while lines := list(islice(self.lines, size)):
             began = time.process_time_ns()
             for line in lines:
                 self.push(line)

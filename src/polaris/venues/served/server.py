@@ -5,6 +5,7 @@ dropped with a reason: what it has not read would fill our memory, and what it r
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
@@ -157,16 +158,19 @@ class Server:
     port         0 takes a free one; `port` holds it after `start`
     queue_bytes  unread bytes after which a client is dropped
     ping_s       a client idle so long is pinged, and dropped without a pong after as long again
+    posts        documents are also asked for by POST, which takes a port of their own: picows hears GET only
     """
 
-    def __init__(self, dialect: Dialect, port: int = 0, *, queue_bytes: int = QUEUE_BYTES, ping_s: float = 20.0) -> None:
+    def __init__(self, dialect: Dialect, port: int = 0, *, queue_bytes: int = QUEUE_BYTES, ping_s: float = 20.0, posts: bool = False) -> None:
         self.dialect = dialect
         self.port = port
         self.queue_bytes = queue_bytes
         self.clients: list[Client] = []
         self.dropped: list[str] = []  # reasons, in order
         self._ping_s = ping_s
+        self._posts = posts
         self._server: asyncio.Server | None = None
+        self._documents: asyncio.Server | None = None
 
     async def start(self) -> Self:
         """Listen; a second start changes nothing. Raises Unavailable where the port is taken."""
@@ -185,12 +189,15 @@ class Server:
         except OSError as cause:
             raise Unavailable(f"port {self.port} on {HOST} can't be opened: {cause.strerror or cause}; choose another, or 0 for any free one") from cause
         self.port = self._server.sockets[0].getsockname()[1]
+        if self._posts:
+            self._documents = await asyncio.start_server(self._answer, HOST, 0)
         return self
 
     @property
     def endpoint(self) -> VenueEndpoint:
         """Where a client finds this venue."""
-        return VenueEndpoint(self.dialect.name, f"ws://{HOST}:{self.port}", f"http://{HOST}:{self.port}")
+        documents = self._documents.sockets[0].getsockname()[1] if self._documents is not None else self.port
+        return VenueEndpoint(self.dialect.name, f"ws://{HOST}:{self.port}", f"http://{HOST}:{documents}")
 
     def cut(self) -> None:
         """Cut every client's socket without a word: a drill."""
@@ -201,6 +208,8 @@ class Server:
         """Stop listening and say goodbye to every client."""
         if self._server is not None:
             self._server.close()
+        if self._documents is not None:
+            self._documents.close()
         for client in self.clients.copy():
             client.close("the venue shuts down", WSCloseCode.GOING_AWAY)
         if self._server is not None:
@@ -220,4 +229,13 @@ class Server:
             response = WSUpgradeResponse.create_error_response(reply.status, reply.body, headers)
         return WSUpgradeResponseWithListener(response, None)
 
-
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request of any method for a document; what its body says is not looked at."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            _, target, _ = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].decode("ascii", "replace").split(" ")
+            url = urlsplit(target)
+            reply = self.dialect.rest(url.path, parse_qs(url.query))
+            head = f"HTTP/1.1 {reply.status} .\r\nContent-Type: application/json\r\nContent-Length: {len(reply.body)}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode() + reply.body)
+            await writer.drain()
+        writer.close()
