@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from polaris.app.cli import feeds
 from polaris.app.certify import of_capture, of_log
+from polaris.app.cli import feeds
 from polaris.app.cli.feeds import table
 from polaris.app.compose import CoreSettings, LoggedDesk
 from polaris.app.status import FeedStatus, Status
