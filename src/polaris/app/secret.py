@@ -56,17 +56,26 @@ class SecretReference(msgspec.Struct, frozen=True):
                 raise Unavailable(f"secret {self.where}: the environment variable {name} is not set")
             return Secret(os.environ[name])
         if kind == "file":
-            path = Path(name).expanduser()
-            try:
-                found = path.stat()
-                mode = found.st_mode
-                if not stat.S_ISREG(mode):
-                    raise BadConfig(f"secret {self.where}: {path} is no ordinary file")
-                if found.st_uid not in (os.getuid(), 0):
-                    raise BadConfig(f"secret {self.where}: {path} belongs to another user (uid {found.st_uid}); copy it and keep it yourself")
-                if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise BadConfig(f"secret {self.where}: others may read {path} (mode {mode & 0o777:o}); run: chmod 600 {path}")
-                return Secret(path.read_text("utf-8").strip())
-            except OSError as cause:
-                raise Unavailable(f"secret {self.where}: {path} can't be read: {cause.strerror}") from cause
+            return Secret(_read(Path(name).expanduser(), self.where))
         raise Unavailable(f"no secret is referred to; write {KNOWN}")
+
+
+def _read(path: Path, where: str) -> str:
+    """What a file holds that only its owner may read. The file that is looked at is the one that is read, links followed."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise BadConfig(f"secret {where}: {path} is no ordinary file")
+            if found.st_uid not in (os.getuid(), 0):
+                raise BadConfig(f"secret {where}: {path} belongs to another user (uid {found.st_uid}); copy it and keep it yourself")
+            if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise BadConfig(f"secret {where}: others may read {path} (mode {found.st_mode & 0o777:o}); run: chmod 600 {path}")
+            text = file.read().decode("utf-8", "replace").strip()
+    except IsADirectoryError:
+        raise BadConfig(f"secret {where}: {path} is no ordinary file") from None
+    except OSError as cause:
+        raise Unavailable(f"secret {where}: {path} can't be read: {cause.strerror}") from None
+    if not text or "\ufffd" in text:
+        raise Unavailable(f"secret {where}: {path} {'is empty' if not text else 'is no UTF-8 text'}")
+    return text

@@ -31,6 +31,8 @@ def check(where: str) -> str:
     address, path = _address(name)
     if not field or path.count("/") < 1 or path.startswith("/") or path.endswith("/"):
         return "vault: takes MOUNT/PATH#FIELD, such as vault:secret/polaris/coinbase#api_secret"
+    if "@" in address:
+        return "vault: takes no user or password; who we are is told by VAULT_TOKEN or an AppRole"
     if address and urlsplit(address).scheme == "http" and urlsplit(address).hostname not in LOOPBACK:
         return "vault: takes https; plain http only on this machine, as anyone on the way could read the secret"
     return ""
@@ -52,7 +54,10 @@ def from_vault(where: str) -> Secret:
     if wrong := check(f"vault:{address}/{path}#{field}"):
         raise BadConfig(f"secret {where}: {wrong}")
     mount, _, path = path.partition("/")
-    client = hvac.Client(url=address, timeout=TIMEOUT_S, token="", namespace=os.environ.get("VAULT_NAMESPACE"))
+    session = requests.Session()
+    session.trust_env = urlsplit(address).hostname not in LOOPBACK  # a proxy of the environment is for hosts elsewhere
+    # no redirects: the token would go along, wherever they lead
+    client = hvac.Client(url=address, timeout=TIMEOUT_S, token="", namespace=os.environ.get("VAULT_NAMESPACE"), session=session, allow_redirects=False)
     problem: PolarisError
     try:
         client.token = _vault_token(client, where).reveal()
@@ -67,8 +72,12 @@ def from_vault(where: str) -> Secret:
         problem = Unavailable(f"secret {where}: {address} is sealed; unseal it")
     except exceptions.VaultError as cause:
         problem = Unavailable(f"secret {where}: {address} refused ({type(cause).__name__})")
+    except (TypeError, LookupError):
+        problem = Unavailable(f"secret {where}: {address} answers as no Vault does, or sends us elsewhere; name the active server itself")
     except (requests.RequestException, OSError) as cause:
         problem = Unavailable(f"secret {where}: {address} does not answer ({type(cause).__name__})")
+    finally:
+        session.close()
     raise problem  # outside of the handlers: what the service said stays out of the traceback
 
 

@@ -58,7 +58,7 @@ class Vault(BaseHTTPRequestHandler):
 @pytest.fixture
 def vault(monkeypatch, tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Vault)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     for name in ("VAULT_TOKEN", "VAULT_ROLE_ID", "VAULT_SECRET_ID", "VAULT_NAMESPACE"):
         monkeypatch.delenv(name, raising=False)

@@ -419,6 +419,8 @@ async def test_documents_that_tell_no_markets_are_an_error():
 def test_least_amounts_are_rounded_up_and_steps_are_exact():
     (item,) = instruments(tail("okx"), MARKETS, ["BTC-USDT"])
     assert (item.price_decimals, item.quantity_decimals, item.min_quantity, item.min_notional) == (2, 5, 10, 500_000_000)
+    (item,) = instruments(tail("okx"), [MARKETS[0] | {"limits": {"amount": {"min": "0.000011"}, "cost": {}}}], ["BTC-USDT"])
+    assert item.min_quantity == 2
     with pytest.raises(BadMessage, match="without its steps"):
         instruments(tail("okx"), [MARKETS[0] | {"precision": {"price": 0.01, "amount": "1"}}], ["BTC-USDT"])
 

@@ -1,7 +1,7 @@
 """A venue's spot markets, as ccxt reads its documents, as instruments."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
 from polaris.domain.errors import BadMessage, UnknownSymbol, UnreadableNumber
@@ -70,4 +70,4 @@ def _step(precision: Any, places: bool) -> str:
 
 def _up(text: str | None, decimals: int) -> int:
     """A least amount, rounded up; 0 where the venue has none."""
-    return 0 if text is None else -int(-(Decimal(text).scaleb(decimals)) // 1)
+    return 0 if text is None else int(Decimal(text).scaleb(decimals).to_integral_value(ROUND_CEILING))
