@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from polaris.domain.errors import BadConfig, UnknownSymbol
+from polaris.domain.errors import BadConfig, Unavailable, UnknownSymbol
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.record import record, symbols
 from polaris.venues.replay import replay_captures
@@ -126,7 +126,7 @@ async def test_how_far_a_recording_is_gets_told_from_the_start_to_the_end(folder
         found = await record(
             market.endpoints, {"binance": ["BTCUSDT"]}, folder / "a.jsonl.zst", 0.5, every_s=0.2, progress=lambda gone, so_far: told.append((gone, so_far))
         )
-    assert told[0][0] < 0.2 and told[-1] == (0.5, found)
+    assert told[0][0] < told[-1][0] and told[-1] == (0.5, found)
 
 
 async def test_symbols_are_looked_up_where_the_endpoints_lead():
@@ -137,7 +137,7 @@ async def test_symbols_are_looked_up_where_the_endpoints_lead():
             await symbols(market.endpoints, {"binance": ["ETH-USDT"]})
 
 
-async def test_names_in_error_are_told_before_any_socket_opens():
+async def test_a_venue_that_does_not_answer_is_named():
     nowhere = VenueEndpoint("binance", "ws://127.0.0.1:9", "http://127.0.0.1:9")
-    with pytest.raises(Exception, match="binance did not give"):
+    with pytest.raises(Unavailable, match="binance did not give"):
         await symbols({"binance": nowhere}, {"binance": ["BTC-USDT"]})
