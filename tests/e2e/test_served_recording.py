@@ -18,6 +18,7 @@ from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.replay import Replay
 from polaris.venues.served.recording import RecordingVenue, serve_recording
 from polaris.venues.session import FastClock, SessionSettings, WallClock
+from tests.e2e import small_captures
 
 COINBASE = "coinbase_advanced_20260809.jsonl.gz"
 SPOT = "binance_spot_btcusdt_20240808.gz"
@@ -111,6 +112,27 @@ def same_books(path, feeds: LiveFeeds, books: dict[str, Book]) -> set[str]:
         heard = [[[item.price_text(price), item.quantity_text(lots)] for price, lots in side] for side in (books[item.wire].bids(), books[item.wire].asks())]
         assert heard == list(played.feed.book_text(item.wire, 0)[:2]), item.wire
     return {wire for wire, symbol in played.feed.stats.symbols.items() if symbol.state >= LIVE}
+
+
+@pytest.mark.parametrize("venue", small_captures.WIRES)
+async def test_a_capture_of_any_venue_comes_alive_with_its_books(tmp_path, venue):
+    expected = small_captures.write(tmp_path / "small", venue)
+    feeds, books, alive = await run_once(tmp_path / "small", venue)
+    assert alive == set(small_captures.WIRES[venue]) == same_books(tmp_path / "small", feeds, books)
+    for wire, sides in expected.items():
+        item = feeds.instruments.by_wire(venue, wire)
+        heard = [[[item.price_text(price), item.quantity_text(lots)] for price, lots in side] for side in (books[wire].bids(), books[wire].asks())]
+        assert heard == list(sides)
+    assert feeds.feeds[venue].stats.gaps == feeds.feeds[venue].stats.bad_messages == 0
+
+
+@pytest.mark.parametrize("venue", small_captures.WIRES)
+async def test_a_client_of_any_venue_that_lost_its_book_gets_it_again(tmp_path, venue):
+    small_captures.write(tmp_path / "small", venue)
+    feeds, books, alive = await run_once(tmp_path / "small", venue, speed=4, torn=20)
+    assert alive == set(small_captures.WIRES[venue]) == same_books(tmp_path / "small", feeds, books)
+    stats = feeds.feeds[venue].stats
+    assert stats.bad_messages == 1 and sum(symbol.resyncs for symbol in stats.symbols.values()) >= 1
 
 
 @pytest.mark.parametrize(("name", "venue", "speed", "torn"), ALL)

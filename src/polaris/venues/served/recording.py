@@ -227,6 +227,7 @@ class _Play:
         damage = None
         try:
             await self._send_all()
+            await asyncio.sleep(QUIET_S)  # what the client fetched last is still on its way to it
         except BadCapture as error:
             damage = error
         self._venue.ended(self._client, damage)
