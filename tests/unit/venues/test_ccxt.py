@@ -99,6 +99,14 @@ def test_a_signature_depends_on_the_time_and_the_key_and_on_nothing_else(venue):
     assert requests[0] != first.sign(first.place(order(first.name("a1b2c3", 1))), NOW + 1_000 * MS)
 
 
+@pytest.mark.parametrize("venue", ["bybit", "mexc"])
+def test_a_request_says_how_long_it_is_good(venue):
+    port = orders(venue)
+    request = port.sign(port.place(order(port.name("a1b2c3", 1))), NOW)
+    said = parse_qs(urlsplit(request.path).query).get("recvWindow") or [request.headers["X-BAPI-RECV-WINDOW"].reveal()]
+    assert said == [f"{port.valid_s * 1000:.0f}"]
+
+
 @every_venue
 def test_keys_are_shown_by_nothing_and_stay_nowhere(venue):
     port = orders(venue)

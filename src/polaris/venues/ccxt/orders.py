@@ -61,10 +61,9 @@ class CcxtOrders:
     """
 
     dedups = False  # a name is taken only as long as its order is open
-    valid_s = float("inf")  # how long a venue takes a request is told nowhere
 
     def __init__(self, tail: Tail, key: Key, markets: list[MarketDocument]) -> None:
-        self.venue = tail.name
+        self.venue, self.valid_s = tail.name, tail.valid_s
         self._tail, self._key = tail, key
         self._dialect = Dialect(tail, markets)
 

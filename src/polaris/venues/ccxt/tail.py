@@ -5,6 +5,7 @@ than it stands here is not sent, whatever version of ccxt is installed. Kinds of
 refused.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
     dashes      whether a name may hold dashes
     taken       the venue's codes for a name that it has already: ccxt does not tell them from other refusals
     unsigned    fields that every request carries: when, for how long, and the signature
+    valid_s     how long the venue takes a signed request, where it says so
     options     of ccxt, so that it asks no second question
     """
 
@@ -45,6 +47,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
     dashes: bool = True
     taken: tuple[str, ...] = ()
     unsigned: tuple[str, ...] = ()
+    valid_s: float = math.inf
     options: Mapping[str, Any] = {}
 
 
@@ -57,6 +60,7 @@ def _okx(name: str, ccxt: str, url: str) -> Tail:
         kinds={kind: {"ordType": word} for kind, word in ((MARKET, "market"), (LIMIT, "limit"), (POST_ONLY, "post_only"), (IOC, "ioc"))},
         dashes=False,
         taken=("51016",),
+        valid_s=30.0,  # "Timestamp request expired"
     )
 
 
@@ -82,6 +86,7 @@ LONG_TAIL: Final = {
             buy="Buy",
             sell="Sell",
             taken=("12141", "110072", "170141"),
+            valid_s=5.0,
             options={"enableUnifiedAccount": True, "enableUnifiedMargin": True, "unifiedMarginStatus": 6},
         ),
         Tail(
@@ -102,6 +107,7 @@ LONG_TAIL: Final = {
             buy="BUY",
             sell="SELL",
             unsigned=("timestamp", "recvWindow", "signature"),
+            valid_s=5.0,
         ),
         Tail(
             name="gate",
