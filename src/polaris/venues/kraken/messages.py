@@ -107,7 +107,7 @@ class V1Ticker(msgspec.Struct, gc=False):
 V1_BOOK: Any = msgspec.json.Decoder(V1Book)
 V1_TICKER: Any = msgspec.json.Decoder(V1Ticker)
 V1_TRADES: Any = msgspec.json.Decoder(list[list[str]])  # price, volume, time, side of the taker, type, misc
-V1_ARRAY: Any = msgspec.json.Decoder(list[msgspec.Raw])
+V1_ARRAY: Any = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(min_length=4)])
 V1_EVENT: Any = msgspec.json.Decoder(V1Event)
 TEXT: Any = msgspec.json.Decoder(str)
 FRAME: Any = msgspec.json.Decoder(Frame)
