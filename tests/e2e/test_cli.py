@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from polaris import __version__
 from polaris.app.cli import app
 
-VERBS = ("start", "stop", "status", "logs", "replay", "record", "serve-recording", "backtest", "parity", "bench", "doctor", "warm", "version")
+VERBS = ("start", "stop", "status", "logs", "replay", "record", "serve-recording", "backtest", "parity", "bench", "doctor", "warm", "version", "venues", "feeds")
 CONFIG_VERBS = ("show", "check", "example")
+CATALOG_VERBS = ("add", "ls", "check", "bars")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def polaris(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.
     )
 
 
-@pytest.mark.parametrize("verb", [*((verb,) for verb in VERBS), *(("config", verb) for verb in CONFIG_VERBS)], ids=" ".join)
+@pytest.mark.parametrize("verb", [*((verb,) for verb in VERBS), *(("config", verb) for verb in CONFIG_VERBS), *(("catalog", verb) for verb in CATALOG_VERBS), ("feeds", "certify")], ids=" ".join)
 def test_every_verb_explains_itself_with_an_example_and_speaks_json(verb):
     help_page = run(*verb, "--help")
     assert help_page.exit_code == 0

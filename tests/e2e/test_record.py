@@ -55,6 +55,14 @@ def test_two_venues_are_recorded_by_our_symbols_and_stand_in_the_catalog(folder)
     assert polaris("catalog", "check", "catalog").returncode == 0
 
 
+def test_dollars_asked_of_several_venues_are_the_stablecoin_where_a_venue_has_no_other_and_keep_its_name(folder):
+    done = polaris("record", *BOTH, "--symbols", "BTC-USD,ETH-USD", "--for", "3 s", "--catalog", "catalog")
+    assert done.returncode == 0, done.stderr
+    assert "binance has no BTC-USD: BTC-USDT is recorded in its place" in done.stderr
+    tables = json.loads(polaris("catalog", "ls", "catalog", "--kind", "deltas", "--json").stdout)["tables"]
+    assert {f"{each['symbol']}.{each['venue']}" for each in tables} == {"BTC-USD.coinbase", "ETH-USD.coinbase", "BTC-USDT.binance", "ETH-USDT.binance"}
+
+
 def test_one_venue_by_its_own_symbols_goes_to_the_named_file():
     done = polaris("record", "deep/btc.jsonl.zst", "--market", "builtin", "--venue", "binance", "--symbol", "BTCUSDT", "-s", "ethusdt", "--for", "2 s")
     assert done.returncode == 0, done.stderr
@@ -92,8 +100,8 @@ def test_an_interrupted_recording_is_whole(folder, number):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((*BOTH, "--symbols", "BTC-USD,ETH-USD"), "binance has no BTC-USD; its nearest are BTC-USDT"),
-        ((*BOTH, "--symbols", "BTC-USD,ETH-USD"), "at coinbase alone it is BTC-USD.coinbase"),
+        ((*BOTH, "--symbols", "BTC-EUR"), "has no BTC-EUR; its nearest are"),
+        (("--market", "builtin", "--venues", "binance", "--symbols", "BTC-USD"), "binance has no BTC-USD; its nearest are BTC-USDT"),
         (("--market", "builtin", "--venues", "kraken", "--symbols", "BTC-USD"), "the built-in market has no kraken; it is coinbase and binance"),
         (("--market", "builtin", "--venues", "coinbase", "--symbols", "QQQ-PLN"), "coinbase has no QQQ-PLN"),
         (("--venues", "coinbase,binanec", "--symbols", "BTC-USD"), "no venue 'binanec'; did you mean binance"),

@@ -74,6 +74,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     rest_url: str = ""  # symbols and snapshots: likewise
     api_key: SecretReference = SecretReference()  # "env:NAME", "file:/path", "vault:...", "aws:..."; public data and paper trading need none
     api_secret: SecretReference = SecretReference()  # likewise
+    api_passphrase: SecretReference = SecretReference()  # likewise, where the venue gives one (KuCoin, Coinbase Exchange)
 
 
 class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,10 +18,11 @@ from polaris.venues import registry
 from polaris.venues.capture import CaptureWriter
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds, discover, document, rest
-from polaris.venues.resolve import NotListed, resolve
+from polaris.venues.resolve import Listing, NotListed, resolve
 from polaris.venues.session import SessionSettings, WallClock
 
 SUFFIX: Final = ".jsonl.zst"
+STABLECOINS: Final = ("USDT", "USDC")  # that stand in for USD, the first one listed
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,13 @@ class Recorded:
     bytes: int  # before compression
 
 
-async def symbols(endpoints: Mapping[str, VenueEndpoint], wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+async def symbols(
+    endpoints: Mapping[str, VenueEndpoint], wanted: Mapping[str, Sequence[str]], told: Callable[[str], None] = lambda stand_in: None
+) -> dict[str, list[str]]:
     """The venues' own symbols of these names, as their documents have them: {"kraken": ["BTC-USD"]} gives {"kraken": ["BTC/USD"]}.
+
+    A name that is asked of several venues may be BTC-USD, which some of them trade in a stablecoin only: there its pair stands in, under
+    its own key, and `told` hears of it. USD that is asked of one venue is USD.
 
     raises  Unavailable, BadMessage; NotListed, SymbolCollision as `resolve`
     """
@@ -47,12 +53,24 @@ async def symbols(endpoints: Mapping[str, VenueEndpoint], wanted: Mapping[str, S
             continue
         async with rest(endpoints[name], WallClock()) as host:
             listings = venue.listings(await document(name, host, venue.metadata(venue.asks(names))))
-        try:
-            found[name] = resolve(name, listings, names)
-        except NotListed as missing:
-            elsewhere = next((other for other in wanted if other != name and missing.name in wanted[other]), "")
-            raise BadConfig(f"{missing}; at {elsewhere} alone it is {missing.name}.{elsewhere}") if elsewhere else missing from None
+        found[name] = list(dict.fromkeys(wire for each in names for wire in _found(name, listings, each, wanted, told)))
     return found
+
+
+def _found(venue: str, listings: Sequence[Listing], name: str, wanted: Mapping[str, Sequence[str]], told: Callable[[str], None]) -> list[str]:
+    try:
+        return resolve(venue, listings, [name])
+    except NotListed as missing:
+        elsewhere = next((other for other in wanted if other != venue and name in wanted[other]), "")
+        if not elsewhere:
+            raise
+        base, _, quote = name.rpartition("-")
+        known = {listing.ours for listing in listings}
+        stand_in = next((f"{base}-{coin}" for coin in STABLECOINS if quote == "USD" and f"{base}-{coin}" in known), "")
+        if not stand_in:
+            raise BadConfig(f"{missing}; at {elsewhere} alone it is {name}.{elsewhere}") from None
+        told(f"{venue} has no {name}: {stand_in} is recorded in its place")
+        return resolve(venue, listings, [stand_in])
 
 
 async def record(

@@ -1,4 +1,4 @@
-"""The answers of every venue of the long tail, as its own pages show them, are read to the digit through ccxt."""
+"""The answers of every venue of the long tail, as its documented formats show them, are read to the digit through ccxt."""
 
 import json
 from decimal import Decimal

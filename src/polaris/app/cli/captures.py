@@ -161,7 +161,7 @@ async def _record(settings: "Settings", wanted: dict[str, list[str]], out: Path,
 
         async def whole(endpoints: "Mapping[str, VenueEndpoint]") -> "list[Recorded]":
             tell("asking the venues for their symbols")
-            return await record_frames(endpoints, await symbols(endpoints, wanted), out, seconds, progress=heard)
+            return await record_frames(endpoints, await symbols(endpoints, wanted, note), out, seconds, progress=heard)
 
         async with _endpoints(settings, wanted) as endpoints:
             recording = asyncio.create_task(whole(endpoints))
