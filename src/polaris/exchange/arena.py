@@ -1,0 +1,229 @@
+"""The memory of an engine: one int64 array with every book, order and id in it.
+
+    header   64 words          counters, and where the rest begins
+    books    8 words a book    best tick of each ladder, last trade, lowest tick
+    bitmaps  a ladder          which ticks hold orders (`bits`)
+    levels   2 words a tick    first slot << 32 | last slot, lots shown; a ladder has TICKS of them
+    ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
+    orders   8 words a slot    one cache line; orders of a tick are a list, first to come first; slot 0 is nobody
+
+A book has four ladders: BIDS, ASKS and, for orders that wait, FALLING and RISING. A *place* is book * 4 + ladder. Ticks are counted
+from the book's lowest; "none" is -1 where the highest tick is best and TICKS where the lowest is, so it is beyond any limit.
+Memory that was never used is never touched: an empty book of 262,144 ticks costs address space only.
+"""
+
+import mmap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from polaris.domain.kernel import inlined
+from polaris.exchange.bits import BITMAP_WORDS, U, above, below, mark, unmark
+from polaris.exchange.words import MAX_ORDERS, MAX_PRICE, TICKS, TICKS_BITS
+
+# header
+FREE = 0  # first slot of those given back; 0: none
+USED = 1  # slots ever used
+LIVE = 2  # orders alive
+ICEBERGS = 3  # of these, with a display
+DONE = 4  # commands the last call did
+BOOKS = 5
+CAPACITY = 6
+MASK = 7  # buckets - 1
+AT_BITMAPS = 8
+AT_LEVELS = 9
+AT_IDS = 10
+AT_ORDERS = 11
+AT_BOOKS = 64
+BOOK_WORDS = 8
+# a book, after the best tick of its four ladders
+LAST = 4  # last trade, tick; -1 before the first
+LOWEST = 5  # ticks of price
+# an order
+ID = 0
+OWNER = 1  # account << 32 | tick it stands at
+SHOWN = 2
+BEFORE = 3
+AFTER = 4
+TRAITS = 5  # place | order type << 32 | time in force << 40 | prevention << 48
+HIDDEN = 6  # lots; of a waiting order its limit as a tick of the book, 0 where it has none
+DISPLAY = 7
+
+LOW = 0xFFFFFFFF
+
+
+def new_arena(lowest: Sequence[int], capacity: int) -> npt.NDArray[np.int64]:
+    """An empty engine.
+
+    lowest    of each book the lowest price in ticks, 1 .. MAX_PRICE; it holds TICKS prices
+    capacity  orders alive at once, 1 .. MAX_ORDERS
+    raises    ValueError where one of these is out of its range
+    """
+    if not lowest or not all(0 < tick <= MAX_PRICE for tick in lowest):
+        raise ValueError(f"lowest prices of books are {list(lowest)[:5]}; expected at least one, each 1 .. {MAX_PRICE} ticks")
+    if not 0 < capacity <= MAX_ORDERS:
+        raise ValueError(f"room for {capacity} orders; expected 1 .. {MAX_ORDERS}")
+    books = len(lowest)
+    buckets = 1 << (2 * capacity - 1).bit_length()
+    at_bitmaps = AT_BOOKS + BOOK_WORDS * books
+    at_levels = at_bitmaps + 4 * books * BITMAP_WORDS
+    at_ids = at_levels + 8 * books * TICKS
+    at_orders = at_ids + 2 * buckets
+    arena: npt.NDArray[np.int64] = _fresh(at_orders + 8 * (capacity + 1))
+    arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
+    arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders
+    lines = arena[AT_BOOKS:at_bitmaps].reshape(books, BOOK_WORDS)
+    lines[:, :LAST] = (-1, TICKS, -1, TICKS)
+    lines[:, LAST] = -1
+    lines[:, LOWEST] = lowest
+    return arena
+
+
+def _fresh(words: int) -> Any:
+    """Zeros that cost nothing until they are touched, on large pages where the system has them."""
+    memory = mmap.mmap(-1, -(-8 * words >> 21) << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.int64)[:words]
+
+
+@inlined
+def find(arena, order_id):  # type: ignore[no-untyped-def]
+    """The slot of an order; 0 where none of this id lives."""
+    at, mask = arena[U(AT_IDS)], arena[U(MASK)]
+    bucket = order_id & mask
+    while True:
+        there = arena[U(at + 2 * bucket)]
+        if there == order_id:
+            return arena[U(at + 2 * bucket + 1)]
+        if there == 0:
+            return 0
+        bucket = (bucket + 1) & mask
+
+
+@inlined
+def remember(arena, order_id, slot):  # type: ignore[no-untyped-def]
+    """Put an id into the map."""
+    at, mask = arena[U(AT_IDS)], arena[U(MASK)]
+    bucket = order_id & mask
+    while arena[U(at + 2 * bucket)] != 0:
+        bucket = (bucket + 1) & mask
+    arena[U(at + 2 * bucket)] = order_id
+    arena[U(at + 2 * bucket + 1)] = slot
+
+
+@inlined
+def forget(arena, order_id):  # type: ignore[no-untyped-def]
+    """Take an id out of the map; those behind it that can move nearer to their home do."""
+    at, mask = arena[U(AT_IDS)], arena[U(MASK)]
+    bucket = order_id & mask
+    while arena[U(at + 2 * bucket)] != order_id:
+        bucket = (bucket + 1) & mask
+    behind = bucket
+    while True:
+        behind = (behind + 1) & mask
+        there = arena[U(at + 2 * behind)]
+        if there == 0:
+            break
+        if ((behind - there) & mask) >= ((behind - bucket) & mask):  # as far from home as from the gap, or farther
+            arena[U(at + 2 * bucket)] = there
+            arena[U(at + 2 * bucket + 1)] = arena[U(at + 2 * behind + 1)]
+            bucket = behind
+    arena[U(at + 2 * bucket)] = 0
+
+
+@inlined
+def take_slot(arena):  # type: ignore[no-untyped-def]
+    """A slot for a new order. There must be one: LIVE below CAPACITY."""
+    arena[U(LIVE)] += 1
+    slot = arena[U(FREE)]
+    if slot == 0:
+        slot = arena[U(USED)] + 1
+        arena[U(USED)] = slot
+    else:
+        arena[U(FREE)] = arena[U(arena[U(AT_ORDERS)] + 8 * slot + AFTER)]
+    return slot
+
+
+@inlined
+def release(arena, slot):  # type: ignore[no-untyped-def]
+    """Give back the slot and the id of an order that stands in no ladder any more."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    forget(arena, arena[U(order + ID)])
+    if arena[U(order + DISPLAY)] != 0:
+        arena[U(ICEBERGS)] -= 1
+    arena[U(order + AFTER)] = arena[U(FREE)]
+    arena[U(FREE)] = slot
+    arena[U(LIVE)] -= 1
+
+
+@inlined
+def level_of(arena, place, tick):  # type: ignore[no-untyped-def]
+    """Where the words of a tick are."""
+    return arena[U(AT_LEVELS)] + (((place << TICKS_BITS) + tick) << 1)
+
+
+@inlined
+def bitmap_of(arena, place):  # type: ignore[no-untyped-def]
+    """Where the bitmap of a ladder is."""
+    return arena[U(AT_BITMAPS)] + place * BITMAP_WORDS
+
+
+@inlined
+def next_tick(arena, place, tick):  # type: ignore[no-untyped-def]
+    """The tick whose turn comes after this one, or none (see the module)."""
+    if place & 1:
+        return above(arena, bitmap_of(arena, place), tick)
+    return below(arena, bitmap_of(arena, place), tick)
+
+
+@inlined
+def join(arena, place, tick, slot):  # type: ignore[no-untyped-def]
+    """Put an order at the end of a tick's queue."""
+    orders = arena[U(AT_ORDERS)]
+    order = orders + 8 * slot
+    level = level_of(arena, place, tick)
+    ends = arena[U(level)]
+    last = ends & LOW
+    arena[U(order + BEFORE)] = last
+    arena[U(order + AFTER)] = 0
+    if ends == 0:
+        arena[U(level)] = (slot << 32) | slot
+        mark(arena, bitmap_of(arena, place), tick)
+        best = AT_BOOKS + (place >> 2) * BOOK_WORDS + (place & 3)
+        if place & 1:
+            arena[U(best)] = min(arena[U(best)], tick)
+        else:
+            arena[U(best)] = max(arena[U(best)], tick)
+    else:
+        arena[U(orders + 8 * last + AFTER)] = slot
+        arena[U(level)] = ends - last + slot
+    arena[U(level + 1)] += arena[U(order + SHOWN)]
+
+
+@inlined
+def leave(arena, place, tick, slot):  # type: ignore[no-untyped-def]
+    """Take an order out of a tick's queue."""
+    orders = arena[U(AT_ORDERS)]
+    order = orders + 8 * slot
+    level = level_of(arena, place, tick)
+    before, after = arena[U(order + BEFORE)], arena[U(order + AFTER)]
+    ends = arena[U(level)]
+    first, last = ends >> 32, ends & LOW
+    if before != 0:
+        arena[U(orders + 8 * before + AFTER)] = after
+    else:
+        first = after
+    if after != 0:
+        arena[U(orders + 8 * after + BEFORE)] = before
+    else:
+        last = before
+    arena[U(level)] = (first << 32) | last
+    arena[U(level + 1)] -= arena[U(order + SHOWN)]
+    if first == 0:
+        unmark(arena, bitmap_of(arena, place), tick)
+        best = AT_BOOKS + (place >> 2) * BOOK_WORDS + (place & 3)
+        if arena[U(best)] == tick:
+            arena[U(best)] = next_tick(arena, place, tick)

@@ -1,0 +1,113 @@
+"""Which prices hold orders: a bitmap of 2**18 ticks in three levels of 64-bit words, to find the next one in a few instructions.
+
+A bit of a leaf word says that its tick holds orders, a bit of a middle word that a leaf word is not 0, a bit of the root that a
+middle word is not. All indices are into the arena; `at` is where a bitmap begins.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from polaris.domain.kernel import JIT, inlined
+from polaris.exchange.words import TICKS
+
+MIDDLE = TICKS >> 6  # where the middle words begin
+ROOT = MIDDLE + (TICKS >> 12)
+BITMAP_WORDS = ROOT + 8  # whole cache lines
+
+tools: Any = cgutils  # its stubs do not know `ir`
+U = np.uintp  # an index that can't be negative: no branch for it
+
+
+def _compiled_trailing(typing: Any, word: Any) -> Any:
+    """The processor's own count of the zero bits below the lowest set one."""
+
+    def count(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], tools.true_bit)
+
+    return types.int64(types.int64), count
+
+
+def _compiled_leading(typing: Any, word: Any) -> Any:
+    """The processor's own count of the zero bits above the highest set one."""
+
+    def count(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], tools.true_bit)
+
+    return types.int64(types.int64), count
+
+
+def _trailing(word: Any) -> int:
+    whole = int(word) & (2**64 - 1)
+    return (whole & -whole).bit_length() - 1
+
+
+def _leading(word: Any) -> int:
+    return 64 - (int(word) & (2**64 - 1)).bit_length()
+
+
+trailing_zeros: Any = intrinsic(_compiled_trailing) if JIT else _trailing  # of an int64 that is not 0
+leading_zeros: Any = intrinsic(_compiled_leading) if JIT else _leading
+
+
+@inlined
+def mark(arena, at, tick):  # type: ignore[no-untyped-def]
+    """Say that a tick holds orders."""
+    leaf = tick >> 6
+    arena[U(at + leaf)] |= 1 << (tick & 63)
+    arena[U(at + MIDDLE + (leaf >> 6))] |= 1 << (leaf & 63)
+    arena[U(at + ROOT)] |= 1 << (leaf >> 6)
+
+
+@inlined
+def unmark(arena, at, tick):  # type: ignore[no-untyped-def]
+    """Say that a tick holds none any more."""
+    leaf = tick >> 6
+    word = arena[U(at + leaf)] & ~(1 << (tick & 63))
+    arena[U(at + leaf)] = word
+    if word == 0:
+        middle = leaf >> 6
+        word = arena[U(at + MIDDLE + middle)] & ~(1 << (leaf & 63))
+        arena[U(at + MIDDLE + middle)] = word
+        if word == 0:
+            arena[U(at + ROOT)] &= ~(1 << middle)
+
+
+@inlined
+def above(arena, at, tick):  # type: ignore[no-untyped-def]
+    """The lowest marked tick above this one; TICKS where there is none."""
+    leaf = tick >> 6
+    word = arena[U(at + leaf)] & ((-2) << (tick & 63))  # shifted by 63 it is 0
+    if word == 0:
+        middle = leaf >> 6
+        word = arena[U(at + MIDDLE + middle)] & ((-2) << (leaf & 63))
+        if word == 0:
+            word = arena[U(at + ROOT)] & ((-2) << middle)
+            if word == 0:
+                return TICKS
+            middle = trailing_zeros(word)
+            word = arena[U(at + MIDDLE + middle)]
+        leaf = (middle << 6) + trailing_zeros(word)
+        word = arena[U(at + leaf)]
+    return (leaf << 6) + trailing_zeros(word)
+
+
+@inlined
+def below(arena, at, tick):  # type: ignore[no-untyped-def]
+    """The highest marked tick below this one; -1 where there is none."""
+    leaf = tick >> 6
+    word = arena[U(at + leaf)] & ((1 << (tick & 63)) - 1)
+    if word == 0:
+        middle = leaf >> 6
+        word = arena[U(at + MIDDLE + middle)] & ((1 << (leaf & 63)) - 1)
+        if word == 0:
+            word = arena[U(at + ROOT)] & ((1 << middle) - 1)
+            if word == 0:
+                return -1
+            middle = 63 - leading_zeros(word)
+            word = arena[U(at + MIDDLE + middle)]
+        leaf = (middle << 6) + 63 - leading_zeros(word)
+        word = arena[U(at + leaf)]
+    return (leaf << 6) + 63 - leading_zeros(word)

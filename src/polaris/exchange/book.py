@@ -1,0 +1,149 @@
+"""The matching engine: commands in, events out, for many books at once.
+
+    engine = MatchingEngine(lowest=[4_900_000])             # one book: prices 4,900,000 .. 5,162,143 ticks
+    events = engine.submit(1, BUY, 5_000_000, 10)           # one command ...
+    events = engine.run(commands)                           # ... or an array of them: the same state, the same events
+
+All state is one array of integers (`arena`); the kernel is `matching`, and what it must do `book_reference` says.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, BOOK_WORDS, DONE, ICEBERGS, LAST, LIVE, LOWEST, new_arena
+from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, standing
+from polaris.exchange.words import (
+    AMEND,
+    CANCEL,
+    COMMAND,
+    EVENT,
+    GTC,
+    LIMIT,
+    MASS_CANCEL,
+    NO_PREVENTION,
+    ORDER,
+    SUBMIT,
+    Commands,
+    Events,
+    Orders,
+    state_digest,
+)
+
+_PACK = struct.Struct("<BBBbiqqqqqiB3xq").pack_into
+assert struct.calcsize("<BBBbiqqqqqiB3xq") == COMMAND.itemsize
+VIEWS = 16  # answers of up to so many events are cut beforehand
+
+
+class MatchingEngine:
+    """Books of price-time priority.
+
+    lowest  of each book the lowest price it takes, ticks; it takes that and the next 262,143
+    orders  how many may live at once, in all books
+    raises  ValueError where one of these is out of its range
+    """
+
+    def __init__(self, lowest: Sequence[int] = (1,), orders: int = 1 << 17) -> None:
+        self._arena = new_arena(lowest, orders)
+        self._one = np.zeros(8, np.int64)
+        self._bytes = self._one.view(np.uint8).data
+        self._hold(1 << 14)
+
+    def run(self, commands: Commands) -> Events:
+        """Do commands in their order.
+
+        commands  COMMAND[n]
+        returns   EVENT[m], of all of them, in the order things happened
+        raises    TypeError where the array is of another dtype
+        """
+        if commands.dtype != COMMAND or commands.ndim != 1:
+            raise TypeError(f"commands are {commands.ndim}-dimensional {commands.dtype}; expected a 1-dimensional array of COMMAND")
+        words, end = np.ascontiguousarray(commands).view(np.int64), len(commands)
+        if not words.flags.writeable:
+            words = words.copy()  # to the compiler an array that can't be written is of another type: it would compile all anew
+        told: list[npt.NDArray[np.int64]] = []
+        start = 0
+        while start < end:
+            n = process(self._arena, words, start, end, self._words, self._room)
+            start += int(self._arena[DONE])
+            told.append(self._words[: 8 * n].copy())
+            if start < end:
+                self._make_room()
+        if len(told) == 1:
+            return told[0].view(EVENT)
+        return np.concatenate(told).view(EVENT) if told else np.empty(0, EVENT)
+
+    def submit(
+        self,
+        order_id: int,
+        side: int,
+        price: int,
+        quantity: int,
+        book: int = 0,
+        order_type: int = LIMIT,
+        time_in_force: int = GTC,
+        trigger: int = 0,
+        display: int = 0,
+        account: int = 0,
+        prevention: int = NO_PREVENTION,
+        seq: int = 0,
+    ) -> Events:
+        """One new order; the arguments are the fields of a COMMAND. The events are valid until the next command."""
+        _PACK(self._bytes, 0, SUBMIT, order_type, time_in_force, side, book, order_id, price, quantity, trigger, display, account, prevention, seq)
+        return self._do()
+
+    def cancel(self, order_id: int, account: int = 0, seq: int = 0) -> Events:
+        """Take one order out. The events are valid until the next command."""
+        _PACK(self._bytes, 0, CANCEL, 0, 0, 0, 0, order_id, 0, 0, 0, 0, account, 0, seq)
+        return self._do()
+
+    def amend(self, order_id: int, quantity: int, price: int = 0, account: int = 0, seq: int = 0) -> Events:
+        """Change one order's open quantity, and its price where one is given. The events are valid until the next command."""
+        _PACK(self._bytes, 0, AMEND, 0, 0, 0, 0, order_id, price, quantity, 0, 0, account, 0, seq)
+        return self._do()
+
+    def mass_cancel(self, book: int = -1, side: int = 0, account: int = 0, seq: int = 0) -> Events:
+        """Take out all orders, or those of a book, a side, an account. The events are valid until the next command."""
+        _PACK(self._bytes, 0, MASS_CANCEL, 0, 0, side, book, 0, 0, 0, 0, 0, account, 0, seq)
+        return self._do()
+
+    def orders(self) -> Orders:
+        """Every order that lives (ORDER): by book, ladder, best tick first, first come first."""
+        rows = np.empty(8 * int(self._arena[LIVE]), np.int64)
+        standing(self._arena, rows)
+        return rows.view(ORDER)
+
+    def last_prices(self) -> npt.NDArray[np.int64]:
+        """int64[books], the last trade's price in ticks; 0 before the first."""
+        lines = self._arena[AT_BOOKS : self._arena[AT_BITMAPS]].reshape(-1, BOOK_WORDS)
+        return np.where(lines[:, LAST] < 0, 0, lines[:, LAST] + lines[:, LOWEST])
+
+    def digest(self) -> str:
+        """32 hex digits of the whole state."""
+        return state_digest(self.orders(), self.last_prices())
+
+    def __len__(self) -> int:
+        return int(self._arena[LIVE])
+
+    def _do(self) -> Events:
+        n = process(self._arena, self._one, 0, 1, self._words, self._room)
+        if self._arena[DONE] == 0:
+            self._make_room()
+            n = process(self._arena, self._one, 0, 1, self._words, self._room)
+        events: Events = self._views[n] if n < VIEWS else self._events[:n]
+        return events
+
+    def _make_room(self) -> None:
+        """Have room for all events the next command could cause."""
+        need = ROOM + ROOM_AN_ORDER * int(self._arena[LIVE]) + ROOM_AN_ICEBERG * int(self._arena[ICEBERGS])
+        if 2 * need > self._room:
+            self._hold(4 * need)
+
+    def _hold(self, room: int) -> None:
+        self._room = room
+        self._words: npt.NDArray[np.int64] = np.empty(8 * room, np.int64)
+        self._events: Any = self._words.view(EVENT)
+        self._views: list[Events] = [self._events[:n] for n in range(VIEWS)]
