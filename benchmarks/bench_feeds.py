@@ -24,7 +24,7 @@ from polaris.venues.replay import TOP, Replay
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE.parent / ".venv-peers"
-SCRIPTS = {"cryptofeed": "feeds_cryptofeed.py"}
+SCRIPTS = {"cryptofeed": "feeds_cryptofeed.py", "ccxt": "feeds_ccxt.py"}
 # recording: frames a CPU-second aimed at; 0 where there is no aim
 RECORDINGS = {
     "binance_spot_btcusdt_20240808.gz": 400_000,

@@ -13,6 +13,7 @@ PEERS = {
     "hftbacktest": ("hftbacktest==2.4.4",),
     "nautilus": ("nautilus_trader==1.231.0",),
     "cryptofeed": ("cryptofeed==2.4.1",),
+    "ccxt": ("ccxt==4.5.90",),  # MIT
     "vectorbt": ("vectorbt==1.2.0", "vectorbt-rust"),
 }
 
