@@ -6,6 +6,7 @@
     levels   2 words a tick    first slot << 32 | last slot, lots shown; a ladder has TICKS of them
     ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
     orders   8 words a slot    one cache line; orders of a tick are a list, first to come first; slot 0 is nobody
+    outbox   8 words an event  what the last single command told; its words came in by the inbox, in the header
 
 A book has four ladders: BIDS, ASKS and, for orders that wait, FALLING and RISING. A *place* is book * 4 + ladder. Ticks are counted
 from the book's lowest; "none" is -1 where the highest tick is best and TICKS where the lowest is, so it is beyond any limit.
@@ -36,6 +37,9 @@ AT_BITMAPS = 8
 AT_LEVELS = 9
 AT_IDS = 10
 AT_ORDERS = 11
+AT_OUTBOX = 12
+OUTBOX_ROOM = 13  # events it holds
+INBOX = 16  # 8 words: a single command
 AT_BOOKS = 64
 BOOK_WORDS = 8
 # a book, after the best tick of its four ladders
@@ -54,11 +58,12 @@ DISPLAY = 7
 LOW = 0xFFFFFFFF
 
 
-def new_arena(lowest: Sequence[int], capacity: int) -> npt.NDArray[np.int64]:
+def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[np.int64]:
     """An empty engine.
 
     lowest    of each book the lowest price in ticks, 1 .. MAX_PRICE; it holds TICKS prices
     capacity  orders alive at once, 1 .. MAX_ORDERS
+    outbox    events of a single command there is room for
     raises    ValueError where one of these is out of its range
     """
     if not lowest or not all(0 < tick <= MAX_PRICE for tick in lowest):
@@ -66,13 +71,15 @@ def new_arena(lowest: Sequence[int], capacity: int) -> npt.NDArray[np.int64]:
     if not 0 < capacity <= MAX_ORDERS:
         raise ValueError(f"room for {capacity} orders; expected 1 .. {MAX_ORDERS}")
     books = len(lowest)
-    buckets = 1 << (2 * capacity - 1).bit_length()
+    buckets = max(64, 1 << (2 * capacity - 1).bit_length())
     at_bitmaps = AT_BOOKS + BOOK_WORDS * books
     at_levels = at_bitmaps + 4 * books * BITMAP_WORDS
     at_ids = at_levels + 8 * books * TICKS
     at_orders = at_ids + 2 * buckets
-    arena: npt.NDArray[np.int64] = _fresh(at_orders + 8 * (capacity + 1))
+    at_outbox = at_orders + 8 * (capacity + 1)
+    arena: npt.NDArray[np.int64] = _fresh(at_outbox + 8 * outbox)
     arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
+    arena[AT_OUTBOX], arena[OUTBOX_ROOM] = at_outbox, outbox
     arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders
     lines = arena[AT_BOOKS:at_bitmaps].reshape(books, BOOK_WORDS)
     lines[:, :LAST] = (-1, TICKS, -1, TICKS)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, BOOK_WORDS, DONE, ICEBERGS, LAST, LIVE, LOWEST, new_arena
-from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, standing
+from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, AT_OUTBOX, BOOK_WORDS, DONE, ICEBERGS, INBOX, LAST, LIVE, LOWEST, new_arena
+from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single, standing
 from polaris.exchange.words import (
     AMEND,
     CANCEL,
@@ -35,7 +35,8 @@ from polaris.exchange.words import (
 
 _PACK = struct.Struct("<BBBbiqqqqqiB3xq").pack_into
 assert struct.calcsize("<BBBbiqqqqqiB3xq") == COMMAND.itemsize
-VIEWS = 16  # answers of up to so many events are cut beforehand
+VIEWS = 16  # answers of fewer events are cut beforehand
+ICEBERGS_AT_ONCE = 64  # of more, a single command goes the way of arrays
 
 
 class MatchingEngine:
@@ -47,9 +48,13 @@ class MatchingEngine:
     """
 
     def __init__(self, lowest: Sequence[int] = (1,), orders: int = 1 << 17) -> None:
-        self._arena = new_arena(lowest, orders)
-        self._one = np.zeros(8, np.int64)
-        self._bytes = self._one.view(np.uint8).data
+        outbox = ROOM + ROOM_AN_ORDER * orders + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
+        self._arena = new_arena(lowest, orders, outbox)
+        self._inbox = self._arena[INBOX : INBOX + 8]
+        self._bytes = self._inbox.view(np.uint8).data
+        at_outbox = int(self._arena[AT_OUTBOX])
+        self._outbox: Any = self._arena[at_outbox : at_outbox + 8 * outbox].view(EVENT)
+        self._views: list[Events] = [self._outbox[:n] for n in range(VIEWS)]
         self._hold(1 << 14)
 
     def run(self, commands: Commands) -> Events:
@@ -67,7 +72,7 @@ class MatchingEngine:
         told: list[npt.NDArray[np.int64]] = []
         start = 0
         while start < end:
-            n = process(self._arena, words, start, end, self._words, self._room)
+            n = process(self._arena, words, start, end, self._words, 0, self._room)
             start += int(self._arena[DONE])
             told.append(self._words[: 8 * n].copy())
             if start < end:
@@ -93,22 +98,26 @@ class MatchingEngine:
     ) -> Events:
         """One new order; the arguments are the fields of a COMMAND. The events are valid until the next command."""
         _PACK(self._bytes, 0, SUBMIT, order_type, time_in_force, side, book, order_id, price, quantity, trigger, display, account, prevention, seq)
-        return self._do()
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def cancel(self, order_id: int, account: int = 0, seq: int = 0) -> Events:
         """Take one order out. The events are valid until the next command."""
         _PACK(self._bytes, 0, CANCEL, 0, 0, 0, 0, order_id, 0, 0, 0, 0, account, 0, seq)
-        return self._do()
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def amend(self, order_id: int, quantity: int, price: int = 0, account: int = 0, seq: int = 0) -> Events:
         """Change one order's open quantity, and its price where one is given. The events are valid until the next command."""
         _PACK(self._bytes, 0, AMEND, 0, 0, 0, 0, order_id, price, quantity, 0, 0, account, 0, seq)
-        return self._do()
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def mass_cancel(self, book: int = -1, side: int = 0, account: int = 0, seq: int = 0) -> Events:
         """Take out all orders, or those of a book, a side, an account. The events are valid until the next command."""
         _PACK(self._bytes, 0, MASS_CANCEL, 0, 0, side, book, 0, 0, 0, 0, 0, account, 0, seq)
-        return self._do()
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def orders(self) -> Orders:
         """Every order that lives (ORDER): by book, ladder, best tick first, first come first."""
@@ -128,12 +137,9 @@ class MatchingEngine:
     def __len__(self) -> int:
         return int(self._arena[LIVE])
 
-    def _do(self) -> Events:
-        n = process(self._arena, self._one, 0, 1, self._words, self._room)
-        if self._arena[DONE] == 0:
-            self._make_room()
-            n = process(self._arena, self._one, 0, 1, self._words, self._room)
-        events: Events = self._views[n] if n < VIEWS else self._events[:n]
+    def _many(self, n: int) -> Events:
+        """The events of a single command that were too many for a view, or might be for the outbox (n is -1)."""
+        events: Events = self._outbox[:n] if n >= 0 else self.run(self._inbox.view(COMMAND))
         return events
 
     def _make_room(self) -> None:
@@ -145,5 +151,3 @@ class MatchingEngine:
     def _hold(self, room: int) -> None:
         self._room = room
         self._words: npt.NDArray[np.int64] = np.empty(8 * room, np.int64)
-        self._events: Any = self._words.view(EVENT)
-        self._views: list[Events] = [self._events[:n] for n in range(VIEWS)]

@@ -16,6 +16,7 @@ from polaris.exchange.arena import (
     AT_IDS,
     AT_LEVELS,
     AT_ORDERS,
+    AT_OUTBOX,
     BEFORE,
     BOOK_WORDS,
     BOOKS,
@@ -25,11 +26,13 @@ from polaris.exchange.arena import (
     HIDDEN,
     ICEBERGS,
     ID,
+    INBOX,
     LAST,
     LIVE,
     LOW,
     LOWEST,
     MASK,
+    OUTBOX_ROOM,
     OWNER,
     SHOWN,
     TRAITS,
@@ -113,14 +116,13 @@ ROOM = 16 + ROOM_AN_ORDER + ROOM_AN_ICEBERG  # the command's own order
 
 
 @kernel
-def process(arena, commands, start, end, events, room):  # type: ignore[no-untyped-def]
-    """Do commands [start, end); returns the number of events told.
+def process(arena, commands, start, end, events, n, room):  # type: ignore[no-untyped-def]
+    """Do commands [start, end); returns where the events they told end.
 
-    commands  int64[8 n]  read
-    events    int64[8 room]  written from 0
+    commands  int64[8 end]   read
+    events    int64[8 room]  written from event n on
     Stops before a command whose events might not fit: arena[DONE] is how many were done.
     """
-    n = 0
     mask, at_ids, at_orders, at_levels = arena[U(MASK)], arena[U(AT_IDS)], arena[U(AT_ORDERS)], arena[U(AT_LEVELS)]
     books = arena[U(BOOKS)]
     for i in range(start, end):
@@ -134,15 +136,29 @@ def process(arena, commands, start, end, events, room):  # type: ignore[no-untyp
                 if 0 <= tick < TICKS:
                     place = 4 * book + ((word >> 31) & 1)
                     prefetch(arena, at_levels + (((place << TICKS_BITS) + tick) << 1))
-            near = 8 * (i + 4)
+            near = 8 * (i + 5)
             if commands[U(near)] & 0xFF != SUBMIT:
                 prefetch(arena, at_orders + 8 * arena[U(at_ids + 2 * (commands[U(near + 1)] & mask) + 1)])
+            near = 8 * (i + 2)
+            if commands[U(near)] & 0xFF != SUBMIT:
+                order = at_orders + 8 * arena[U(at_ids + 2 * (commands[U(near + 1)] & mask) + 1)]
+                prefetch(arena, at_orders + 8 * arena[U(order + BEFORE)])
+                prefetch(arena, at_orders + 8 * arena[U(order + AFTER)])
+                prefetch(arena, level_of(arena, arena[U(order + TRAITS)] & LOW, arena[U(order + OWNER)] & LOW))
         if room - n < ROOM + ROOM_AN_ORDER * arena[U(LIVE)] + ROOM_AN_ICEBERG * arena[U(ICEBERGS)]:
             arena[U(DONE)] = i - start
             return n
         n = step(arena, commands, 8 * i, events, n)
     arena[U(DONE)] = end - start
     return n
+
+
+@kernel
+def single(arena):  # type: ignore[no-untyped-def]
+    """Do the command in the inbox, its events into the outbox; returns how many, -1 where they might not fit: then nothing was done."""
+    start = arena[U(AT_OUTBOX)] >> 3
+    n = process(arena, arena, INBOX >> 3, (INBOX >> 3) + 1, arena, start, start + arena[U(OUTBOX_ROOM)])
+    return n - start if arena[U(DONE)] != 0 else -1
 
 
 @inlined

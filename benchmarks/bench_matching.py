@@ -1,0 +1,212 @@
+"""bench_matching: what a command costs the matching engine, in CPU time: batches and single calls, shallow books and deep ones.
+
+The stream: 45 % limit orders near the touch, 40 % cancels of orders that live, 10 % marketable orders (market, IOC, FOK, crossing
+limits), 5 % amends, half of them smaller at the same price. It is made beforehand against an engine of its own, so that cancels and
+amends hit; the measured engine is given the same commands in batches of 4,096 and hands out every event as an array. Peers on such a
+stream and one core: liquibook (C++) 8.4 M/s on one book, 3.8 M/s on 100.
+"""
+
+import platform
+import time
+from typing import Any
+
+import numpy as np
+
+from polaris.domain.kernel import kernel
+from polaris.exchange import COMMAND, MatchingEngine
+from polaris.exchange.arena import AT_ORDERS, LOW, OWNER, SHOWN, find
+from polaris.exchange.bits import U
+from polaris.exchange.matching import step
+from polaris.exchange.words import AMEND, CANCEL, FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, SUBMIT, TICKS
+
+BATCH = 4096
+LOWEST = 1_000_000  # ticks
+MIDDLE = TICKS // 2
+RESTING = 1_000  # orders a book holds about
+DEPTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
+
+
+@kernel
+def roll(dice, sides):  # type: ignore[no-untyped-def]
+    """0 .. sides - 1, from xorshift64 (Marsaglia 2003) in dice[0]."""
+    x = dice[0]
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    dice[0] = x
+    return np.int64(x >> np.uint64(1)) % sides
+
+
+@kernel
+def write(dice, arena, rows, start, end, books, resting, spread, only_rest, ids, alive, middle, next_id, events, mix):  # type: ignore[no-untyped-def]
+    """Make commands [start, end) and do them; returns the next order id.
+
+    ids, alive  int64[books, n], int64[books]  what may live in each book, to choose from
+    middle      int64[books]  where its price is
+    mix         int64[4]  how many of each kind were made
+    """
+    for i in range(start, end):
+        at = 8 * i
+        book = roll(dice, books)
+        if roll(dice, 16) == 0 and not only_rest:
+            middle[book] += roll(dice, 3) - 1
+        percent = roll(dice, 100)
+        kind = 0 if percent < 45 else 1 if percent < 85 else 2 if percent < 95 else 3
+        if only_rest or (alive[book] < resting // 2 and kind == 1):
+            kind = 0
+        elif alive[book] > 2 * resting and kind == 0:
+            kind = 1
+        chosen = -1
+        while kind & 1 and alive[book] > 0 and chosen < 0:
+            chosen = roll(dice, alive[book])
+            if find(arena, ids[book, chosen]) == 0:
+                alive[book] -= 1
+                ids[book, chosen] = ids[book, alive[book]]
+                chosen = -1
+        if kind & 1 and chosen < 0:
+            kind = 0
+        sell = roll(dice, 2)
+        side = (0xFF << 24) if sell else (1 << 24)
+        account = 1 + roll(dice, 1000)
+        price, quantity, order_id, word = 0, 0, next_id, SUBMIT
+        if kind == 0:
+            away = min(roll(dice, spread), roll(dice, spread))
+            if roll(dice, 20) == 0:
+                away += roll(dice, 200)
+            price = LOWEST + middle[book] + (1 + away if sell else -1 - away)
+            quantity = 1 + roll(dice, 100)
+            time_in_force = POST_ONLY if roll(dice, 5) == 0 and not only_rest else GTC
+            word = SUBMIT | (LIMIT << 8) | (time_in_force << 16) | side
+        elif kind == 1:
+            order_id = ids[book, chosen]
+            word = CANCEL
+        elif kind == 2:
+            way = roll(dice, 10)
+            quantity = 1 + roll(dice, 60)
+            price = LOWEST + middle[book] + (-8 if sell else 8)
+            word = SUBMIT | (LIMIT << 8) | (GTC << 16) | side
+            if way < 4:
+                price = 0
+                word = SUBMIT | (MARKET << 8) | (IOC << 16) | side
+            elif way < 7:
+                word = SUBMIT | (LIMIT << 8) | (IOC << 16) | side
+            elif way < 8:
+                word = SUBMIT | (LIMIT << 8) | (FOK << 16) | side
+        else:
+            order_id = ids[book, chosen]
+            order = arena[U(AT_ORDERS)] + 8 * find(arena, order_id)
+            price = LOWEST + (arena[U(order + OWNER)] & LOW)
+            if roll(dice, 2) == 0:
+                quantity = max(1, arena[U(order + SHOWN)] // 2)
+            else:
+                price += roll(dice, 5) - 2
+                quantity = 1 + roll(dice, 100)
+            word = AMEND
+        rows[at] = word | (book << 32)
+        rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 7] = order_id, price, quantity, i + 1
+        rows[at + 6] = account if kind != 1 and kind != 3 else 0
+        mix[kind] += 1
+        step(arena, rows, at, events, 0)
+        if order_id == next_id:
+            next_id += 1
+            if find(arena, order_id) != 0 and alive[book] < ids.shape[1]:
+                ids[book, alive[book]] = order_id
+                alive[book] += 1
+        elif kind == 1:
+            alive[book] -= 1
+            ids[book, chosen] = ids[book, alive[book]]
+    return next_id
+
+
+def stream(n: int, books: int, resting: int, seed: int = 7) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """(orders that fill the books, the n commands to measure, shares of the four kinds), both COMMAND."""
+    engine = MatchingEngine([LOWEST] * books, capacity(books, resting))
+    filling = books * resting
+    rows = np.zeros(filling + n, COMMAND)
+    dice = np.array([seed], np.uint64)
+    for _ in range(20):
+        roll(dice, 2)
+    ids, alive, middle = np.zeros((books, 4 * resting + 64), np.int64), np.zeros(books, np.int64), np.full(books, MIDDLE)
+    spread = max(64, resting // 20)  # a deep book is a wide one
+    mix, events, words = np.zeros(4, np.int64), np.zeros(8 * 1_000_000, np.int64), rows.view(np.int64)
+    next_id = write(dice, engine._arena, words, 0, filling, books, resting, spread, True, ids, alive, middle, 1, events, mix)
+    mix[:] = 0
+    write(dice, engine._arena, words, filling, filling + n, books, resting, spread, False, ids, alive, middle, next_id, events, mix)
+    return rows[:filling], rows[filling:], (mix / n).round(4).tolist()
+
+
+def capacity(books: int, resting: int) -> int:
+    """Room for three times the orders a stream holds, as far as there may be."""
+    return min(3 * books * resting + 1024, 2**21 - 1)
+
+
+def rate(n: int, books: int, resting: int, repeats: int) -> tuple[float, float, list[float]]:
+    """(commands a CPU-second: the median of the repeats, events a command, shares of the four kinds)."""
+    filling, commands, mix = stream(n, books, resting)
+    rates, told = [], 0
+    for _ in range(repeats):
+        engine = MatchingEngine([LOWEST] * books, capacity(books, resting))
+        engine.run(filling)
+        told = 0
+        start = time.process_time_ns()
+        for at in range(0, n, BATCH):
+            told += len(engine.run(commands[at : at + BATCH]))
+        rates.append(n * 1e9 / (time.process_time_ns() - start))
+    return float(np.median(rates)), told / n, mix
+
+
+def single(n: int) -> dict[str, float]:
+    """Nanoseconds of one call from Python, events in hand: quantiles over the same stream, command by command."""
+    filling, commands, _ = stream(n, 1, RESTING)
+    engine = MatchingEngine([LOWEST], capacity(1, RESTING))
+    engine.run(filling)
+    rows = [tuple(int(row[name]) for name in ("operation", "order_id", "side", "price", "quantity", "order_type", "time_in_force")) for row in commands]
+    submit, cancel, amend, clock = engine.submit, engine.cancel, engine.amend, time.perf_counter_ns
+    spent = np.zeros(n, np.int64)
+    for i, (operation, order_id, side, price, quantity, order_type, time_in_force) in enumerate(rows):
+        if operation == SUBMIT:
+            start = clock()
+            submit(order_id, side, price, quantity, 0, order_type, time_in_force)
+            end = clock()
+        elif operation == CANCEL:
+            start = clock()
+            cancel(order_id)
+            end = clock()
+        else:
+            start = clock()
+            amend(order_id, quantity, price)
+            end = clock()
+        spent[i] = end - start
+    spent = spent[n // 10 :]
+    return {f"p{name}": float(np.percentile(spent, float(name))) for name in ("50", "99", "99.9")}
+
+
+def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dict[str, Any]:
+    """Measure; returns messages a CPU-second on one book and on 100, ns of a single call, and ns a message by depth; printed unless json is set."""
+    rate(10_000, 1, 100, 1)  # compiled and warm
+    one, events, mix = rate(messages, 1, RESTING, repeats)
+    hundred, _, _ = rate(messages, 100, RESTING, repeats)
+    calls = single(min(messages, 300_000))
+    curve = {depth: 1e9 / rate(messages // 4, 1, depth, repeats)[0] for depth in DEPTHS}
+    result: dict[str, Any] = {
+        "one_book": round(one),
+        "hundred_books": round(hundred),
+        "single_call_ns": calls["p50"],
+        "single_call": calls,
+        "depth_curve": {str(depth): round(cost, 1) for depth, cost in curve.items()},
+        "mix": dict(zip(("limit", "cancel", "marketable", "amend"), mix, strict=True)),
+        "events_a_message": round(events, 3),
+    }
+    if not json:
+        print(f"bench_matching · Python {platform.python_version()} · {messages:,} messages, {RESTING:,} orders resting in a book, median of {repeats}")
+        print("stream      " + "  ".join(f"{name} {share:.1%}" for name, share in result["mix"].items()) + f"  {events:.2f} events a message")
+        print(f"one book    {one / 1e6:6.2f} M messages a CPU-second   target 12   liquibook (C++) 8.4")
+        print(f"100 books   {hundred / 1e6:6.2f} M messages a CPU-second   target  8   liquibook (C++) 3.8")
+        print("single call " + "  ".join(f"{quantile} {value:,.0f} ns" for quantile, value in calls.items()) + "   target p50 600")
+        for depth, cost in curve.items():
+            print(f"{depth:>9,} resting  {cost:6.1f} ns a message")
+    return result
+
+
+if __name__ == "__main__":
+    main()
