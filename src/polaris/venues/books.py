@@ -53,6 +53,7 @@ NO_ROWS: Final = -4  # the row buffer is full
 NO_LEVELS: Final = -16  # and below: NO_LEVELS - i says that the book of symbol i is full
 
 SHORTEST: Final = 24  # bytes that most levels take at least, in any dialect
+NONE: Final[list[int]] = []
 TAKEN: Final = 0
 ATTEND: Final = 1 << 40  # size + ATTEND * (i + 1): read, and the feed must see to symbol i: each venue says why
 
@@ -99,8 +100,8 @@ class Books:
 
     def uneasy(self, ts: int, silence_ns: int) -> list[int]:
         """The symbols whose book needs a look: not LIVE and due, silent for longer, crossed, or crossed when it was last looked at."""
-        found: list[int] = self._uneasy[: find_uneasy(self.heads, self.levels, ts, silence_ns, self._uneasy)].tolist()
-        return found
+        count = find_uneasy(self.heads, self.levels, ts, silence_ns, self._uneasy)
+        return self._uneasy[:count].tolist() if count else NONE
 
     def take(self, payload: bytes, ts: int) -> int:
         """Read one frame.
