@@ -138,7 +138,7 @@ def test_an_error_shows_no_word_of_a_document_that_somebody_may_own():
     assert "2neAiu" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "1,5", "0x10", " 1", "one", "1.", ".5", "NaN", "Infinity", "--1"])
+@pytest.mark.parametrize("text", ["", "1,5", "0x10", " 1", "1\n", "１", "one", "1.", ".5", "NaN", "Infinity", "--1"])
 def test_a_number_that_is_none_is_refused_by_the_name_of_its_field(text):
     body = json.dumps({"symbol": "BTCUSDT", "price": text}).encode()
     with pytest.raises(BadMessage, match=r"binance: no price document: .* - at `\$\.price`"):

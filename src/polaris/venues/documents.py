@@ -17,8 +17,8 @@ from polaris.domain.errors import BadMessage
 from polaris.venues.reading import UNREADABLE
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
-Number = Annotated[str, msgspec.Meta(pattern=f"^{_NUMBER}$")]  # a number as text: "0.00100000"
-NumberOrEmpty = Annotated[str, msgspec.Meta(pattern=f"^({_NUMBER})?$")]  # "" where the venue has none
+Number = Annotated[str, msgspec.Meta(pattern=rf"^{_NUMBER}\Z")]  # a number as text: "0.00100000"
+NumberOrEmpty = Annotated[str, msgspec.Meta(pattern=rf"^({_NUMBER})?\Z")]  # "" where the venue has none
 
 
 class Documents:

@@ -150,3 +150,19 @@ def test_a_coin_under_an_old_name_has_the_key_of_its_new_one():
         VENUE.instruments(document, ["BSV-USDT"], 0)
     with pytest.raises(BadMessage, match="code 429000"):
         VENUE.instruments(b'{"code":"429000","data":[]}', ["BSV-USDT"], 0)
+
+
+@pytest.mark.parametrize("sequence", ["9" * 19, "-1", "1_0", "", "12x"])
+def test_a_book_whose_number_is_none_is_bad_and_asked_for_again(sequence):
+    feed = connected()
+    feed.frame(changes(11, 11, asks=[["101", "3", "11"]]), TS)
+    feed.response("depth:BTC-USDT", book(10).replace(b'"10"', msgspec.json.encode(sequence)), TS)
+    assert (state(feed), feed.stats.bad_messages) == (SYNCING, 1)
+
+
+@pytest.mark.parametrize("endpoint", ["", "x", "https://a.b", "ws://", "/endpoint"])
+def test_a_token_for_no_address_of_a_socket_is_no_token(endpoint):
+    feed = connected()
+    token = {"code": "200000", "data": {"token": "abc", "instanceServers": [{"endpoint": endpoint}]}}
+    feed.response("token", msgspec.json.encode(token), TS)
+    assert (feed.url(), feed.stats.bad_messages) == ("/endpoint", 1)

@@ -59,14 +59,14 @@ class Envelope(msgspec.Struct):
 class BookDocument(msgspec.Struct):
     """A whole book, or its first hundred levels."""
 
-    sequence: str
+    sequence: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}\Z")]
     bids: msgspec.Raw  # best first: [price, size]
     asks: msgspec.Raw
     time: Annotated[int, msgspec.Meta(ge=0, lt=2**63 // 10**6)] = 0  # ms
 
     @property
     def last_id(self) -> int:
-        """The sequence of the newest change in it. Raises ValueError where it is no number."""
+        """The sequence of the newest change in it."""
         return int(self.sequence)
 
 
@@ -81,7 +81,7 @@ class BookAnswer(msgspec.Struct):
 class InstanceServer(msgspec.Struct):
     """A server to connect to."""
 
-    endpoint: str
+    endpoint: Annotated[str, msgspec.Meta(pattern=r"^wss?://[^\s/?#]+")]
     pingInterval: int = 18_000  # ms
 
 
