@@ -237,6 +237,13 @@ def _name_snapshot(line: Line, wire: str) -> Line:
     return Line(line.kind, line.ts, line.conn, b'{"symbol":"' + wire.encode() + b'",' + line.data[1:])
 
 
+@pytest.fixture(autouse=True)
+def customer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alpaca opens for customers only."""
+    monkeypatch.setenv("APCA_API_KEY_ID", "PKtest")
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "stest")
+
+
 @pytest.fixture
 def stage(test_data: Path):
     """Makes a stage: stage("binance"), its books LIVE and some time gone by."""

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polaris.domain.book import Book
 from polaris.domain.instrument import Instruments
-from polaris.domain.market import DEPTH, LAST, LIVE, STATUS, RowBuffer
+from polaris.domain.market import DEPTH, LAST, LIVE, STATUS, TRADE, RowBuffer
 from polaris.venues import registry
 from polaris.venues.capture import Capture
 from polaris.venues.coinbase.decode import EXPECTED
+from tests.conformance.talk import Talk
+from tests.conformance.voices import VOICES, every_frame
 
 SECOND = 1_000_000_000
 RECORDED = {"coinbase": "coinbase_advanced_20260809.jsonl.gz", "binance": "binance_spot_20211012.jsonl.gz", "gemini": "gemini_v2_20260809.jsonl.gz"}
@@ -106,3 +108,83 @@ def test_damaged_frames_never_raise_nor_leave_half_an_update(test_data, venue, d
             bids, asks, _, _ = feed.book_text(instrument.wire, 0)
             heard = [[[instrument.price_text(price), instrument.quantity_text(lots)] for price, lots in side] for side in (book.bids(), book.asks())]
             assert heard == [bids, asks]
+
+
+# every venue, by its own voice
+
+
+@pytest.mark.parametrize("venue", sorted(VOICES))
+@pytest.mark.parametrize("frame", [*NASTY, b"[null]", b'[1,{},"book-10","XBT/USD"]', b'[{"T":"t"}]', b'{"event":"data","channel":"diff_order_book_btcusd","data":[]}'])
+def test_a_frame_that_is_nothing_at_all_changes_no_book_of_any_venue(venue, frame):
+    talk = Talk(venue).alive().fresh()
+    talk.feed.frame(frame, talk.now)
+    for tag in ("depth:" + talk.voice.wires[0], "book:" + talk.voice.wires[0], "token", "bars", "nonsense"):
+        talk.feed.response(tag, frame, talk.now)
+        talk.feed.response(tag, frame, talk.now, 0)
+    talk.feed.tick(talk.now)
+    assert not len(talk.rows(DEPTH)) and not len(talk.rows(TRADE))
+
+
+@pytest.mark.parametrize("venue", sorted(VOICES))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damaged_frames_of_any_venue_never_raise_nor_leave_half_an_update(venue, data):
+    talk = Talk(venue).alive()
+    for frame in every_frame(talk.voice):
+        damaged = bytearray(frame)
+        for place, length, put in data.draw(CUTS):
+            at = place % (len(damaged) + 1)
+            damaged[at : at + length % 5] = put
+        talk.hear(bytes(damaged))
+        talk.passes(100)
+    assert consistent(talk.rows())
+    if talk.voice.books_told:
+        for wire in talk.voice.wires:
+            if talk.feed.stats.symbols[wire].state == LIVE:
+                item = talk.instruments.by_wire(venue, wire)
+                texts = [[[item.price_text(price), item.quantity_text(lots)] for price, lots in side] for side in talk.heard(wire)]
+                assert texts == list(talk.feed.book_text(wire, 0)[:2])
+
+
+WRONG = [None, True, -1, 0, 2**63, 2**200, 1.5, "", "x", "-1", "1e400", "NaN", "9" * 400, "0.00000000000000000001", [], [[]], {}, {"x": 1}]
+
+
+def leaves(value, keys=()):
+    """The way to every value in a JSON document."""
+    if keys:
+        yield keys
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from leaves(each, (*keys, key))
+
+
+@pytest.mark.parametrize("venue", sorted(VOICES))
+@settings(max_examples=100)
+@given(data=st.data())
+def test_a_wrong_value_anywhere_in_any_message_never_raises_nor_leaves_half_an_update(venue, data):
+    talk = Talk(venue)
+    hear, answer = talk.feed.frame, talk.feed.response
+
+    def damaged(body: bytes) -> bytes:
+        if not data.draw(st.integers(0, 4)) and body:
+            value = msgspec.json.decode(body)
+            *way, last = data.draw(st.sampled_from(list(leaves(value)) or [("x",)]))
+            part = value
+            for key in way:
+                part = part[key]
+            part[last] = data.draw(st.sampled_from(WRONG))
+            return msgspec.json.encode(value)
+        return body
+
+    talk.feed.frame = lambda payload, ts: hear(damaged(payload), ts)
+    talk.feed.response = lambda tag, body, ts, status=200: answer(tag, damaged(body), ts, status)
+    talk.connect()
+    for frame in every_frame(talk.voice):
+        talk.hear(frame)
+        talk.passes(500)
+    assert consistent(talk.rows())
+    if talk.voice.books_told:
+        for wire in talk.voice.wires:
+            if talk.feed.stats.symbols[wire].state == LIVE:
+                item = talk.instruments.by_wire(venue, wire)
+                texts = [[[item.price_text(price), item.quantity_text(lots)] for price, lots in side] for side in talk.heard(wire)]
+                assert texts == list(talk.feed.book_text(wire, 0)[:2])
