@@ -1,6 +1,7 @@
 """Documents made from their types, and every place in one where something may be missing, wrong or new."""
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ import msgspec
 from msgspec import inspect
 
 DEEPEST = 8  # levels: an order may hold orders
+
+TEXTS = ("1", "ws://127.0.0.1")  # one of them fits whatever is asked of a text
 
 WRONG: tuple[Any, ...] = ("no such thing", [], {}, None, -(2**63))  # each is wrong for most types
 
@@ -80,6 +83,8 @@ def sample(shape: inspect.Type, depth: int = 0) -> Any:
             return True
         case inspect.FloatType():
             return 0.5
+        case inspect.StrType(pattern=str(pattern)):
+            return next(text for text in TEXTS if re.search(pattern, text))
         case _:
             return "1"  # a text, a number as text, a decimal, anything
 
