@@ -120,6 +120,7 @@ class Scene:
 
     def take(self, feed: Feed) -> None:
         self.batches.append(len(feed.rows))
+        feed.rows.clear()
 
     async def until(self, true: Callable[[], object]) -> None:
         async with asyncio.timeout(5):

@@ -1,104 +1,140 @@
-"""Between feeds and whoever may be slower than they are: bounded, and honest about what was left out.
+"""Rows on their way to a reader who may be slower than the market: bounded, never old, and honest about what was left out.
 
-As long as there is room, rows pass as they came. When there is none, books conflate: the rows of a book that wait are
-dropped, and when the reader comes back it gets that book whole, as it stands then, marked as a snapshot that replaces
-what the reader knew. Trades and what became of a book (STATUS) are never dropped.
+    feeds ─▶ rows ─┬▶ he keeps pace: he gets the rows of every read at once
+                   └▶ he is behind: the sockets are read dry first, then he gets what came, conflated
+
+What waits for a slow reader waits here. Left in the sockets it would grow old unseen, until the venue drops us. Conflated
+means: a book that changed more often than it has levels comes whole, as it stands now, between the STATUS rows that mark
+the gap; of a top only the newest is left. Trades, bars and what became of the other books are all there, in their order.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from polaris.domain.book import Book
-from polaris.domain.instrument import Instruments
-from polaris.domain.market import ASK, CLEAR, DEPTH, LAST, QUOTE, ROW, SNAPSHOT, RowBuffer, Rows
+from polaris.domain.market import DEPTH, LIVE, QUOTE, REASON_GAP, REASON_NONE, ROW, STATUS, SYNCING, RowBuffer, Rows
+from polaris.venues.books import COUNTS
+from polaris.venues.protocol import SymbolStats
 
-MOST_ROWS: Final = 1 << 16
+MOST_ROWS: Final = 1 << 16  # that wait
+FRAME_ROWS: Final = 2  # STATUS rows around a whole book
+
+
+class Pace:
+    """How far a reader is behind, ns: what he took of the time, less what he left of it."""
+
+    def __init__(self) -> None:
+        self._debt = self._since = 0
+
+    def debt(self, now: int) -> int:
+        """By how much, at `now`; never below 0."""
+        return max(0, self._debt - (now - self._since))
+
+    def took(self, begun: int, done: int) -> None:
+        """He was busy from `begun` to `done`."""
+        self._debt = self.debt(begun) + done - begun
+        self._since = done
 
 
 class Inbox:
-    """Rows on their way to one reader.
+    """What came and was not read yet.
 
-    most_rows  that may wait before books conflate
+    rows         where the feeds write
+    symbol       (instrument id) -> what is known of it, its book among it
+    clock        wall ns, for the rows that are made here
+    patience_ns  a reader whose debt is larger is behind; None: he never is, whoever sends waits for him
+    most_rows    that wait, as far as it is books that wait; more trades than that are handed over at once
     """
 
-    def __init__(self, instruments: Instruments, most_rows: int = MOST_ROWS) -> None:
-        self.conflated = 0  # rows that were dropped for a whole book
-        self._most = most_rows
-        self._waiting = RowBuffer()
-        self._books = [Book() for _ in instruments]
-        self._ids = [0] * len(instruments)  # the newest update of each book
-        self._clocks = [(0, 0)] * len(instruments)
-        self._behind: set[int] = set()
-        self._something = asyncio.Event()
+    def __init__(
+        self, rows: RowBuffer, symbol: Callable[[int], SymbolStats], clock: Callable[[], int], patience_ns: int | None, most_rows: int = MOST_ROWS
+    ) -> None:
+        self.reader: Callable[[Rows], None] = lambda rows: None
+        self.left_out = 0  # rows that were conflated
+        self._rows, self._symbol, self._clock = rows, symbol, clock
+        self._patience_ns, self._most = patience_ns, most_rows
+        self._pace = Pace()
+        self._waits = False
+        self._news = False  # since the last look
+        self._behind = asyncio.Event()
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def heard(self) -> None:
+        """The feeds wrote rows. Raises what the reader raises."""
+        now = time.perf_counter_ns()
+        if self._waits:
+            self._news = True
+            if len(self._rows) > self._most:
+                self._conflate()
+                if len(self._rows) > self._most // 2:
+                    self._hand_over(now)
+        elif self._patience_ns is not None and self._pace.debt(now) > self._patience_ns:
+            self._waits = self._news = True
+            self._behind.set()
+        else:
+            self._hand_over(now)
 
-    def __bool__(self) -> bool:
-        return bool(len(self._waiting) or self._behind)
+    def flush(self) -> None:
+        """Hand over what waits: nothing more comes."""
+        if len(self._rows):
+            self._hand_over(time.perf_counter_ns())
 
-    def put(self, rows: Rows) -> None:
-        """Rows that just came; never waits."""
-        self._follow(rows)
-        if len(self._waiting) + len(rows) > self._most:
-            self._conflate(rows)
-        if self._behind:
-            rows = self._without_books(rows)
-        self._waiting.extend(rows)
-        self._something.set()
+    async def catch_up(self) -> None:
+        """Whenever the reader is behind: read everything there is, then hand over what is left of it. Raises what he raises."""
+        while True:
+            await self._behind.wait()
+            until = time.perf_counter_ns() + (self._patience_ns or 0)
+            while self._news and time.perf_counter_ns() < until:
+                self._news = False
+                await asyncio.sleep(0)  # every socket has its turn
+                await asyncio.sleep(0)
+            self._behind.clear()
+            self._waits = False
+            self._conflate()
+            self._hand_over(time.perf_counter_ns())
 
-    async def take(self) -> Rows:
-        """Everything that waits, once something does: rows in order, then the books that were conflated, whole."""
-        while not self:
-            self._something.clear()
-            await self._something.wait()
-        whole = [self._whole(i) for i in sorted(self._behind)]
-        self._behind.clear()
-        return np.concatenate([self._waiting.take(), *whole])
+    def _hand_over(self, now: int) -> None:
+        self.reader(self._rows.view())
+        self._rows.clear()
+        self._pace.took(now, time.perf_counter_ns())
 
-    def _follow(self, rows: Rows) -> None:
-        """Keep the books that the reader may have to be given."""
-        for i in np.unique(rows["instrument"]).tolist():
-            if i < 0:
-                continue
-            mine = rows[rows["instrument"] == i]
-            self._books[i].apply(mine, i)
-            depth = mine[mine["kind"] == DEPTH]
-            if len(depth):
-                last = depth[-1]
-                self._ids[i], self._clocks[i] = int(last["other"]), (int(last["ts_event"]), int(last["ts_recv"]))
-
-    def _conflate(self, coming: Rows) -> None:
-        """Every book that waits or comes is conflated from now on, until the reader comes."""
-        waiting = self._waiting.take()
-        for rows in (waiting, coming):
-            self._behind |= set(rows["instrument"][_of_books(rows)].tolist())
-        self._waiting.extend(self._without_books(waiting))
-
-    def _without_books(self, rows: Rows) -> Rows:
-        """Rows without those of conflated books."""
-        left_out = _of_books(rows) & np.isin(rows["instrument"], list(self._behind))
-        self.conflated += int(left_out.sum())
-        kept: Rows = rows[~left_out]
-        return kept
-
-    def _whole(self, i: int) -> Rows:
-        bids, asks = self._books[i].bids(), self._books[i].asks()
-        rows: Rows = np.zeros(max(1, len(bids) + len(asks)), ROW)
-        rows["instrument"], rows["kind"], rows["other"], rows["flags"] = i, DEPTH, self._ids[i], SNAPSHOT
-        rows["ts_event"], rows["ts_recv"] = self._clocks[i]
-        for side, begin, flag in ((bids, 0, 0), (asks, len(bids), ASK)):
-            for place, (price, lots) in enumerate(reversed(side), begin):  # the best last, as snapshots come
-                rows["price"][place], rows["quantity"][place] = price, lots
-                rows["flags"][place] |= flag
-        rows["flags"][0] |= CLEAR
-        rows["flags"][-1] |= LAST
-        return rows
+    def _conflate(self) -> None:
+        waiting = self._rows.take()
+        kept = conflated(waiting, self._symbol, self._clock())
+        self.left_out += max(0, len(waiting) - len(kept))
+        self._rows.extend(kept)
 
 
-def _of_books(rows: Rows) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = (rows["kind"] == DEPTH) | (rows["kind"] == QUOTE)
-    return found
+def conflated(rows: Rows, symbol: Callable[[int], SymbolStats], ts: int) -> Rows:
+    """What a reader who was away needs of these rows, so that he knows all trades, the newest tops, and every book as it stands.
+
+    symbol   (instrument id) -> what is known of it now, when all rows have come
+    ts       ns, of the rows that are made
+    returns  the rows that are left, in order, then the books that come whole
+    """
+    kind, instrument = rows["kind"], rows["instrument"]
+    keep = kind != QUOTE
+    for i in np.unique(instrument[~keep]).tolist():
+        keep[np.flatnonzero((kind == QUOTE) & (instrument == i))[-1]] = True
+    books: list[Rows] = []
+    for i, changes in zip(*(found.tolist() for found in np.unique(instrument[kind == DEPTH], return_counts=True)), strict=True):
+        one = symbol(i)
+        levels = int(one.head[COUNTS + 2]) + int(one.head[COUNTS + 3])
+        if one.whole is None or changes <= levels + FRAME_ROWS:
+            continue
+        told = np.flatnonzero((kind == STATUS) & (instrument == i))
+        keep &= (instrument != i) | ((kind != DEPTH) & (kind != STATUS))
+        if one.state == LIVE:
+            books += [_status(i, SYNCING, REASON_GAP, ts), one.whole(ts), _status(i, LIVE, REASON_NONE, ts)]
+            one.conflated += 1
+        else:
+            books.append(rows[told[-1:]])  # it comes whole when it is LIVE again
+    return np.concatenate([rows[keep], *books])
+
+
+def _status(i: int, state: int, reason: int, ts: int) -> Rows:
+    row: Rows = np.zeros(1, ROW)
+    row["ts_recv"], row["instrument"], row["kind"], row["price"], row["quantity"] = ts, i, STATUS, state, reason
+    return row

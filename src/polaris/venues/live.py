@@ -19,8 +19,9 @@ from polaris.domain.market import BOOK_STATE_NAMES, RowBuffer, Rows
 from polaris.venues import registry
 from polaris.venues.capture import CaptureWriter
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
-from polaris.venues.protocol import Feed
-from polaris.venues.rest import Answer, Rest
+from polaris.venues.inbox import Inbox
+from polaris.venues.protocol import Feed, SymbolStats
+from polaris.venues.rest import SECOND, Answer, Rest
 from polaris.venues.session import Session, SessionSettings, WallClock
 from polaris.venues.throttle import Throttle
 
@@ -97,6 +98,7 @@ class LiveFeeds:
     captures     keeps raw frames, by venue
     dice         for the back-off's jitter
     busy_poll    ask the sockets without pause: a frame is heard sooner and finds everything awake, for a processor's whole time
+    patience_s   when on_rows is behind by more than that, it gets what came conflated: see `venues.inbox`
     rehearse     called every REHEARSAL_NS of busy polling: goes the way of a frame with nothing in hand, which keeps it near the processor
     """
 
@@ -109,13 +111,15 @@ class LiveFeeds:
     dice: random.Random = field(default_factory=random.Random)
     busy_poll: bool = False
     rehearse: Callable[[], None] = lambda: None
+    patience_s: float = 0.25
 
     def __post_init__(self) -> None:
         self.rows = RowBuffer()
         self.feeds: dict[str, Feed] = {}
         self.sessions: dict[str, Session] = {}
         self._rests: list[Rest] = []
-        self._on_rows: Callable[[Rows], None] = lambda rows: None
+        patience_ns = None if self.settings.ends_on_normal_close else round(self.patience_s * SECOND)  # a recording waits for us
+        self.inbox = Inbox(self.rows, self._symbol, self.clock, patience_ns)
         for name in dict.fromkeys(instrument.key.venue for instrument in self.instruments):
             where, allowed, capture = _endpoint(self.endpoints, name), self.limits.get(name, registry.venue(name).limits), self.captures.get(name)
             host = rest(where, self.clock, limits=allowed, capture=capture)
@@ -125,7 +129,7 @@ class LiveFeeds:
                 self.feeds[name],
                 where.ws_url,
                 host,
-                lambda feed: self._on_rows(feed.rows.view()),
+                lambda feed: self.inbox.heard(),
                 settings=replace(
                     self.settings,
                     messages_per_second=allowed.messages_per_second,
@@ -144,19 +148,21 @@ class LiveFeeds:
 
         on_rows  gets the rows that just came, valid until it returns; what it raises ends everything and is raised here
         """
-        self._on_rows = on_rows
-        tasks = [asyncio.create_task(session.run()) for session in self.sessions.values()]
-        awake = asyncio.create_task(self._stay_awake()) if self.busy_poll else None
+        self.inbox.reader = on_rows
+        sessions = [asyncio.create_task(session.run()) for session in self.sessions.values()]
+        ended = asyncio.create_task(asyncio.wait(sessions, return_when=asyncio.FIRST_EXCEPTION))
+        beside = [asyncio.create_task(self.inbox.catch_up()), *([asyncio.create_task(self._stay_awake())] if self.busy_poll else [])]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait({ended, *beside}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if awake is not None:
-                awake.cancel()
+            for task in (ended, *beside):
+                task.cancel()
             await self.close()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+            results = await asyncio.gather(*sessions, *beside, return_exceptions=True)
         for result in results:
-            if isinstance(result, BaseException):
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
+        self.inbox.flush()
 
     async def close(self) -> None:
         """End every session; `run` returns."""
@@ -164,6 +170,10 @@ class LiveFeeds:
             await session.close()
         for host in self._rests:
             await host.close()
+
+    def _symbol(self, instrument: int) -> SymbolStats:
+        item = self.instruments[instrument]
+        return self.feeds[item.key.venue].stats.symbols[item.wire]
 
     async def _stay_awake(self) -> None:
         """Something to do always, so that the event loop never sleeps; sockets are heard in every turn."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polaris.domain.instrument import Instrument, Instruments, Product
-from polaris.domain.market import RowBuffer
+from polaris.domain.market import RowBuffer, Rows
 from polaris.venues import books
 from polaris.venues.capture import Line
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
@@ -63,6 +63,8 @@ class SymbolStats:
 
     crossed     books given up because they stayed crossed
     crossed_ns  for how long books stood crossed that do so no more
+    conflated   times its book was handed over whole, as the reader was behind
+    whole       (ts) -> the book as it stands, as a snapshot's rows; None where it has no book
     head        int64[OWN or more]: its words in `venues.books`, which compiled code counts in too
     """
 
@@ -71,6 +73,8 @@ class SymbolStats:
     checksums_failed: int = 0
     crossed: int = 0
     crossed_ns: int = 0
+    conflated: int = 0
+    whole: Callable[[int], Rows] | None = field(default=None, repr=False, compare=False)
     head: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(books.OWN, np.int64), repr=False)
 
     @property

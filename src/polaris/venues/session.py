@@ -77,8 +77,7 @@ class Session:
     feed      sans-IO: see `protocol.Feed`
     ws_url    scheme, host and port; the feed adds its path
     rest      where its Fetch wishes go
-    on_rows   called with the feed after each batch of frames that made rows; it takes from feed.rows, which is
-              cleared afterwards
+    on_rows   called with the feed after each batch of frames that made rows; it takes them from feed.rows, now or later
     clock     wall ns, never falling
     dice      jitter
     """
@@ -344,7 +343,6 @@ class _Connection(WSListener):
     def _hand_over(self) -> None:
         if len(self._feed.rows):
             self._session._on_rows(self._feed)
-            self._feed.rows.clear()
 
     def _carry_out(self) -> None:
         self._hand_over()

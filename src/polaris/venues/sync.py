@@ -74,6 +74,7 @@ class BookSync:
     def __init__(self, instrument: Instrument, rows: RowBuffer, stats: SymbolStats, limits: SyncLimits, book: Book | None = None) -> None:
         self.instrument = instrument
         self.stats = stats
+        stats.whole = self.whole
         self.head = stats.head  # `venues.books` says what its words are; compiled readers change them too
         self.book = book if book is not None else Book()
         self._rows = rows
@@ -159,7 +160,7 @@ class BookSync:
         self.head[LAST_UPDATE] = ts
         if self.state == STALE:
             rows.size = start  # the snapshot holds them
-            rows.extend(self._whole(ts))
+            rows.extend(self.whole(ts))
             self.live(ts)
 
     def live(self, ts: int) -> None:
@@ -190,19 +191,7 @@ class BookSync:
         asks = [[price(ticks), quantity(lots)] for ticks, lots in self.book.asks(depth)]
         return bids, asks, *self.book.sizes
 
-    def _uncross(self, ts: int) -> None:
-        self.stats.crossed_ns = self.stats.crossed_until(ts)
-        self.head[CROSSED] = 0
-
-    def _wait_ns(self) -> int:
-        return min(self._limits.retry_ns << min(self._asks, 16), self._limits.retry_max_ns)
-
-    def _enter(self, state: int, reason: int, ts: int) -> None:
-        if state != self.state:
-            self.head[STATE] = state
-            self._rows.append(0, ts, self.instrument.id, STATUS, 0, state, reason)
-
-    def _whole(self, ts: int) -> Rows:
+    def whole(self, ts: int) -> Rows:
         """The book as it stands as a snapshot's rows."""
         bids, asks = self.book.standing(0), self.book.standing(1)
         rows: Rows = np.zeros(max(1, len(bids) + len(asks)), ROW)
@@ -217,6 +206,18 @@ class BookSync:
         rows["flags"][len(bids) : len(bids) + len(asks)] = ASK
         _mark_snapshot(rows)
         return rows
+
+    def _uncross(self, ts: int) -> None:
+        self.stats.crossed_ns = self.stats.crossed_until(ts)
+        self.head[CROSSED] = 0
+
+    def _wait_ns(self) -> int:
+        return min(self._limits.retry_ns << min(self._asks, 16), self._limits.retry_max_ns)
+
+    def _enter(self, state: int, reason: int, ts: int) -> None:
+        if state != self.state:
+            self.head[STATE] = state
+            self._rows.append(0, ts, self.instrument.id, STATUS, 0, state, reason)
 
 
 def _mark_snapshot(rows: Rows) -> None:
