@@ -66,10 +66,12 @@ class Rest:
         self._client = httpx.AsyncClient(base_url=base_url, timeout=timeout_s, trust_env=away, transport=transport, headers=revealed)
 
     async def get(self, path: str, method: str = "GET") -> Answer:
-        """GET a path with its query (or POST nothing to it), after the throttle's wait."""
+        """GET a path with its query (or POST nothing to it), after the throttle's wait; who waits while the venue says stop queues anew."""
         wait = self._throttle.reserve(self._clock())
-        if wait:
+        while wait:
             await asyncio.sleep(wait / SECOND)
+            now = self._clock()
+            wait = self._throttle.reserve(now) if self._throttle.closed(now) else 0
         try:
             response = await self._client.request(method, path)
         except (httpx.HTTPError, httpx.InvalidURL) as cause:

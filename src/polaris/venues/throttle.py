@@ -29,5 +29,10 @@ class Throttle:
         return max(0, self._full - self._interval - self._slack - now, self._closed_until - now)
 
     def close_until(self, ts: int) -> None:
-        """The venue said stop: nothing passes before `ts` (ns)."""
+        """The venue said stop: nothing passes before `ts` (ns), and then no more at once than a burst."""
         self._closed_until = max(self._closed_until, ts)
+        self._full = max(self._full, ts)
+
+    def closed(self, now: int) -> bool:
+        """Whether the venue said stop for longer than until `now` (ns)."""
+        return now < self._closed_until

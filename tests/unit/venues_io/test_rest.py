@@ -1,5 +1,6 @@
 """Documents over HTTP: answered whatever happens, and no venue is asked again before it said so."""
 
+import asyncio
 import time
 from email.utils import formatdate
 
@@ -53,6 +54,21 @@ async def test_a_venue_that_says_stop_is_left_alone_as_long_as_it_asked(status, 
     async with rest:
         assert (await rest.get("/")).status == status
     assert throttle.reserve(NOW) == seconds * SECOND
+
+
+async def test_who_waited_already_when_the_venue_said_stop_waits_until_it_may_be_asked():
+    asked: list[float] = []
+
+    def busy(request: httpx.Request) -> httpx.Response:
+        asked.append(time.monotonic())
+        return httpx.Response(429, headers={"Retry-After": "0.5"}) if len(asked) == 1 else httpx.Response(200)
+
+    rest = Rest("http://venue.test", Throttle(20, 1), transport=httpx.MockTransport(busy))
+    async with rest:
+        answers = await asyncio.gather(*(rest.get("/") for _ in range(5)))
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 200, 429]
+    assert len(asked) == 5 and asked[1] - asked[0] >= 0.5, "four of them had their place already, within the half second"
+    assert asked[4] - asked[1] >= 0.1, "and do not come all at once afterwards"
 
 
 async def test_the_throttle_is_waited_for():

@@ -30,7 +30,14 @@ def test_nothing_passes_before_the_moment_the_venue_named():
     throttle = Throttle(per_second=100, burst=10)
     throttle.close_until(7 * SECOND)
     assert throttle.reserve(5 * SECOND) == 2 * SECOND
+    assert throttle.closed(7 * SECOND - 1) and not throttle.closed(7 * SECOND)
     assert throttle.reserve(8 * SECOND) == 0
+
+
+def test_when_the_venue_may_be_asked_again_no_more_come_at_once_than_a_burst():
+    throttle = Throttle(per_second=10, burst=3)
+    throttle.close_until(7 * SECOND)
+    assert [throttle.reserve(6 * SECOND) for _ in range(5)] == [SECOND, SECOND, SECOND, SECOND * 11 // 10, SECOND * 12 // 10]
 
 
 @given(
