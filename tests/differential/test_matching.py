@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange.book import MatchingEngine
 from polaris.exchange.book_reference import ReferenceEngine
+from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER
 from polaris.exchange.words import DECREMENT, EVENT_NAMES, FOK, IOC, MARKET, REASON_NAMES, STOP, STOP_LIMIT, TICKS, Commands
 from tests.unit.exchange.commands import LOWEST, amend, cancel, commands, mass_cancel, streams, submit
 
 CAPACITY = 24
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def random_commands(seed: int, n: int) -> Commands:
@@ -47,7 +50,10 @@ def step_by_step(rows: Commands, capacity: int = CAPACITY) -> list[tuple[str, st
     compiled._hold(1)  # no room at all: every command must ask for it
     told = []
     for i in range(len(rows)):
-        events, truth = compiled.run(rows[i : i + 1]), plain.run(rows[i : i + 1])
+        room = ROOM + ROOM_AN_ORDER * len(plain.alive) + ROOM_AN_ICEBERG * sum(order.display > 0 for order in plain.alive.values())
+        truth = plain.run(rows[i : i + 1])
+        assert len(truth) <= room, "the kernel would write beyond its events"
+        events = compiled.run(rows[i : i + 1])
         assert events.tolist() == truth.tolist(), f"command {i}: {rows[i]}"
         assert compiled.orders().tolist() == plain.orders().tolist(), f"after command {i}: {rows[i]}"
         assert compiled.digest() == plain.digest()
@@ -118,7 +124,9 @@ print(JIT, digest.hexdigest())
 
 def run(disable: str) -> list[str]:
     environment = {**os.environ, "NUMBA_DISABLE_JIT": disable}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

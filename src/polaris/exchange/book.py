@@ -15,18 +15,25 @@ import numpy as np
 import numpy.typing as npt
 
 from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, AT_OUTBOX, BOOK_WORDS, DONE, ICEBERGS, INBOX, LAST, LIVE, LOWEST, new_arena
-from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single, standing
+from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single
+from polaris.exchange.snapshot import stand, standing
 from polaris.exchange.words import (
     AMEND,
     CANCEL,
     COMMAND,
     EVENT,
+    FALLING,
     GTC,
     LIMIT,
     MASS_CANCEL,
+    MAX_QUANTITY,
     NO_PREVENTION,
     ORDER,
+    RISING,
+    STOP,
     SUBMIT,
+    TAKE_PROFIT,
+    TICKS,
     Commands,
     Events,
     Orders,
@@ -42,20 +49,32 @@ ICEBERGS_AT_ONCE = 64  # of more, a single command goes the way of arrays
 class MatchingEngine:
     """Books of price-time priority.
 
-    lowest  of each book the lowest price it takes, ticks; it takes that and the next 262,143
-    orders  how many may live at once, in all books
-    raises  ValueError where one of these is out of its range
+    lowest    of each book the lowest price it takes, ticks; it takes that and the next 262,143
+    capacity  how many orders may live at once, in all books
+    raises    ValueError where one of these is out of its range
     """
 
-    def __init__(self, lowest: Sequence[int] = (1,), orders: int = 1 << 17) -> None:
-        outbox = ROOM + ROOM_AN_ORDER * orders + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
-        self._arena = new_arena(lowest, orders, outbox)
+    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17) -> None:
+        outbox = ROOM + ROOM_AN_ORDER * capacity + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
+        self._arena = new_arena(lowest, capacity, outbox)
         self._inbox = self._arena[INBOX : INBOX + 8]
         self._bytes = self._inbox.view(np.uint8).data
         at_outbox = int(self._arena[AT_OUTBOX])
         self._outbox: Any = self._arena[at_outbox : at_outbox + 8 * outbox].view(EVENT)
         self._views: list[Events] = [self._outbox[:n] for n in range(VIEWS)]
         self._hold(1 << 14)
+
+    @classmethod
+    def restored(cls, lowest: Sequence[int], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64]) -> "MatchingEngine":
+        """An engine in the state that `orders` and `last_prices` of another told: from here on both tell the same events.
+
+        raises  ValueError where these can't be the state of such an engine
+        """
+        engine = cls(lowest, capacity)
+        _check(np.asarray(lowest, np.int64), capacity, orders, last_prices)
+        engine._books()[:, LAST] = np.where(last_prices == 0, -1, last_prices - lowest)
+        stand(engine._arena, np.ascontiguousarray(orders).view(np.int64).copy())
+        return engine
 
     def run(self, commands: Commands) -> Events:
         """Do commands in their order.
@@ -127,7 +146,7 @@ class MatchingEngine:
 
     def last_prices(self) -> npt.NDArray[np.int64]:
         """int64[books], the last trade's price in ticks; 0 before the first."""
-        lines = self._arena[AT_BOOKS : self._arena[AT_BITMAPS]].reshape(-1, BOOK_WORDS)
+        lines = self._books()
         return np.where(lines[:, LAST] < 0, 0, lines[:, LAST] + lines[:, LOWEST])
 
     def digest(self) -> str:
@@ -136,6 +155,9 @@ class MatchingEngine:
 
     def __len__(self) -> int:
         return int(self._arena[LIVE])
+
+    def _books(self) -> npt.NDArray[np.int64]:
+        return self._arena[AT_BOOKS : self._arena[AT_BITMAPS]].reshape(-1, BOOK_WORDS)
 
     def _many(self, n: int) -> Events:
         """The events of a single command that were too many for a view, or might be for the outbox (n is -1)."""
@@ -151,3 +173,31 @@ class MatchingEngine:
     def _hold(self, room: int) -> None:
         self._room = room
         self._words: npt.NDArray[np.int64] = np.empty(8 * room, np.int64)
+
+
+def _check(lowest: npt.NDArray[np.int64], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64]) -> None:
+    """Raise ValueError where these can't be the state of an engine: a kernel does not look again."""
+    if orders.dtype != ORDER or len(orders) > capacity or last_prices.shape != lowest.shape:
+        raise ValueError(f"{len(orders)} orders of {orders.dtype} and {len(last_prices)} last prices; expected at most {capacity} of ORDER, {len(lowest)} prices")
+    if not ((orders["book"] >= 0) & (orders["book"] < len(lowest))).all():
+        raise ValueError(f"orders name books {orders['book'].min()} .. {orders['book'].max()}; expected 0 .. {len(lowest) - 1}")
+    floor = lowest[orders["book"]]
+    waiting, unlimited = orders["ladder"] >= FALLING, np.isin(orders["order_type"], (STOP, TAKE_PROFIT))
+    inside = [(prices >= floor) & (prices < floor + TICKS) for prices in (orders["price"], orders["trigger"])]
+    rules = {
+        "ladder": (orders["ladder"] >= 0) & (orders["ladder"] <= RISING),
+        "order_id": orders["order_id"] > 0,
+        "price": inside[0] | (waiting & unlimited & (orders["price"] == 0)),
+        "trigger": np.where(waiting, inside[1], orders["trigger"] == 0),
+        "shown": (orders["shown"] > 0) & (orders["shown"] <= MAX_QUANTITY),
+        "hidden": (orders["hidden"] >= 0) & (orders["hidden"] <= MAX_QUANTITY),
+        "display": orders["display"] >= 0,
+        "account": orders["account"] >= 0,
+    }
+    for name, holds in rules.items():
+        if not holds.all():
+            raise ValueError(f"order {orders[~holds][0]['order_id']} has {name} {orders[~holds][0][name]}: no such order can live")
+    if len(np.unique(orders["order_id"])) != len(orders):
+        raise ValueError("two orders have one id: no such orders can live")
+    if not ((last_prices == 0) | ((last_prices >= lowest) & (last_prices < lowest + TICKS))).all():
+        raise ValueError(f"last prices {last_prices.tolist()[:5]} are outside of their books: expected 0 or a price of the book")

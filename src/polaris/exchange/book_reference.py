@@ -84,9 +84,9 @@ class Book:
 class ReferenceEngine:
     """The engine in plain Python; same arguments and answers as `book.MatchingEngine`."""
 
-    def __init__(self, lowest: Sequence[int] = (1,), orders: int = 1 << 17) -> None:
+    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17) -> None:
         self.books = [Book(tick) for tick in lowest]
-        self.capacity = orders
+        self.capacity = capacity
         self.alive: dict[int, Order] = {}
         self._told: list[tuple[int, ...]] = []
         self._seq = 0

@@ -1,7 +1,7 @@
 """What may be asked of the exchange and what it tells: 64 bytes of integers a command, 64 bytes an event.
 
 A command asks one thing, under the sequence the journal gave it; every event carries the sequence of the command that caused
-it. What a command's words mean depends on its operation (a field that is not named must be 0, or is not looked at):
+it. What a command's words mean depends on its operation; fields not named here are not looked at:
 
 | operation   | order_id  | book           | price, quantity                                | account             |
 |-------------|-----------|----------------|------------------------------------------------|---------------------|

@@ -276,7 +276,7 @@ def test_one_command_at_a_time_tells_what_an_array_tells():
 
 
 def test_a_single_command_may_cause_any_number_of_events():
-    engine = MatchingEngine(orders=20_000)
+    engine = MatchingEngine(capacity=20_000)
     for order_id in range(1, 20_001):
         engine.submit(order_id, SELL, 100 + order_id % 50, 1)
     events = engine.submit(20_001, BUY, 200, 20_000)
@@ -288,7 +288,7 @@ def test_a_single_command_may_cause_any_number_of_events():
 
 
 def test_more_icebergs_than_the_outbox_has_room_for_tell_every_slice():
-    engine = MatchingEngine(orders=300)
+    engine = MatchingEngine(capacity=300)
     for order_id in range(1, 201):
         engine.submit(order_id, SELL, 100, 100, display=1)
     events = engine.submit(500, BUY, 100, 20_000)
@@ -311,6 +311,38 @@ def test_an_empty_array_of_commands_tells_nothing():
 def test_an_engine_that_can_not_be_is_a_value_error(lowest, orders):
     with pytest.raises(ValueError, match="expected"):
         MatchingEngine(lowest, orders)
+
+
+@given(streams, streams)
+def test_an_engine_restored_from_its_orders_goes_on_with_the_same_events(before, after):
+    engine = MatchingEngine(LOWEST, 24)
+    engine.run(commands(*before))
+    again = MatchingEngine.restored(LOWEST, 24, engine.orders(), engine.last_prices())
+    assert again.digest() == engine.digest()
+    assert again.run(commands(*after)).tolist() == engine.run(commands(*after)).tolist()
+    assert again.digest() == engine.digest()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("book", 2), ("book", -1), ("ladder", 4), ("order_id", 0), ("order_id", 2), ("price", 0), ("trigger", 7), ("shown", 0), ("hidden", -1), ("display", -1), ("account", -1)],
+)
+def test_orders_that_can_not_live_are_not_restored(field, value):
+    engine = MatchingEngine(LOWEST, 24)
+    engine.run(commands(submit(1, BUY, 100, 5), submit(2, BUY, 100, 5)))
+    orders, last_prices = engine.orders(), engine.last_prices()
+    orders[0][field] = value
+    with pytest.raises(ValueError, match=r"can live|expected"):
+        MatchingEngine.restored(LOWEST, 24, orders, last_prices)
+
+
+def test_a_state_of_another_engine_is_not_restored():
+    engine = MatchingEngine(LOWEST, 24)
+    engine.run(commands(submit(1, BUY, 100, 5), submit(2, BUY, 100, 5)))
+    with pytest.raises(ValueError, match="at most 1 of ORDER"):
+        MatchingEngine.restored(LOWEST, 1, engine.orders(), engine.last_prices())
+    with pytest.raises(ValueError, match="outside of their books"):
+        MatchingEngine.restored(LOWEST, 24, engine.orders(), np.array([1, 0]))
 
 
 @given(streams)

@@ -1,0 +1,60 @@
+"""What an event is made of, and what the traits of an order mean."""
+
+from polaris.domain.kernel import inlined
+from polaris.exchange.bits import U
+from polaris.exchange.words import FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT
+
+BOOK_AND_SIDE = ~0xFFFFFF  # of a command's and an event's first word
+SIDE = 24  # where the side is in it
+BUYS = 1 << SIDE
+SELLS = 0xFF << SIDE
+
+
+@inlined
+def tell(events, n, head, order_id, maker_id, price, quantity, leaves, maker_leaves, seq):  # type: ignore[no-untyped-def]
+    """Write one event."""
+    at = 8 * n
+    events[U(at)] = head
+    events[U(at + 1)] = order_id
+    events[U(at + 2)] = maker_id
+    events[U(at + 3)] = price
+    events[U(at + 4)] = quantity
+    events[U(at + 5)] = leaves
+    events[U(at + 6)] = maker_leaves
+    events[U(at + 7)] = seq
+    return n + 1
+
+
+@inlined
+def reject(commands, at, events, n, reason):  # type: ignore[no-untyped-def]
+    """Tell that a command is refused."""
+    head = REJECTED | (reason << 8) | (commands[U(at)] & BOOK_AND_SIDE)
+    return tell(events, n, head, commands[U(at + 1)], 0, commands[U(at + 2)], commands[U(at + 3)], 0, 0, commands[U(at + 7)])
+
+
+@inlined
+def heading(book, sell):  # type: ignore[no-untyped-def]
+    """Book and side, as the first word of an event has them."""
+    return (book << 32) | (SELLS if sell else BUYS)
+
+
+@inlined
+def has_no_limit(order_type):  # type: ignore[no-untyped-def]
+    """Whether an order of this type takes any price."""
+    return order_type == MARKET or order_type == MARKET_AMOUNT or order_type == STOP or order_type == TAKE_PROFIT
+
+
+@inlined
+def waits(order_type):  # type: ignore[no-untyped-def]
+    """Whether an order of this type has a trigger."""
+    return order_type >= STOP
+
+
+@inlined
+def sells(traits):  # type: ignore[no-untyped-def]
+    """1 where an order of these traits sells, 0 where it buys."""
+    ladder, order_type = traits & 3, (traits >> 32) & 0xFF
+    if ladder < FALLING:
+        return ladder
+    stops = order_type == STOP or order_type == STOP_LIMIT
+    return 1 if (ladder == RISING) != stops else 0

@@ -1,0 +1,234 @@
+"""Trading: an accepted order takes what it may from the other side, then rests or expires.
+
+    execute -> all or nothing? -> trade -> rest (put) or expire
+
+`sell` is 1 for an order to sell, 0 to buy; `tick` and `limit` are prices counted from the book's lowest.
+"""
+
+from polaris.domain.kernel import inlined, kernel
+from polaris.exchange.arena import (
+    AFTER,
+    AT_BOOKS,
+    AT_ORDERS,
+    BEFORE,
+    BOOK_WORDS,
+    DISPLAY,
+    HIDDEN,
+    ICEBERGS,
+    ID,
+    LAST,
+    LOW,
+    LOWEST,
+    OWNER,
+    SHOWN,
+    TRAITS,
+    bitmap_of,
+    join,
+    leave,
+    level_of,
+    next_tick,
+    release,
+    remember,
+    take_slot,
+)
+from polaris.exchange.bits import U, unmark
+from polaris.exchange.telling import has_no_limit, heading, tell
+from polaris.exchange.words import (
+    DECREMENT,
+    EXPIRE_MAKER,
+    EXPIRED,
+    FILL,
+    FOK,
+    GTC,
+    MARKET_AMOUNT,
+    NOT_FILLABLE,
+    POST_ONLY,
+    PREVENTED,
+    REFRESHED,
+    REMAINDER,
+    SELF_TRADE,
+    TICKS,
+)
+
+
+@kernel
+def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq):  # type: ignore[no-untyped-def]
+    """Match an accepted order, then rest or expire what is left; returns (events told, first tick it traded at or -1)."""
+    line = AT_BOOKS + BOOK_WORDS * book
+    price = limit + arena[U(line + LOWEST)]
+    if has_no_limit(order_type):
+        price = 0
+        limit = 0 if sell else TICKS - 1
+    left, reason, first = quantity, 0, -1
+    if time_in_force == FOK and not fillable(arena, book, sell, limit, quantity, account, prevention):
+        reason = NOT_FILLABLE
+    elif crosses(arena, book, sell, limit):
+        n, left, reason, first = trade(arena, events, n, book, sell, limit, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention, seq)
+    if left == 0:
+        return n, first
+    if reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
+        shown = min(display, left) if display != 0 else left
+        put(arena, 4 * book + sell, limit, order_type, time_in_force, shown, left - shown, display, order_id, account, prevention)
+        return n, first
+    if reason == 0:
+        reason = REMAINDER
+    return tell(events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, 0, price, left, 0, 0, seq), first
+
+
+@kernel
+def fillable(arena, book, sell, limit, want, account, prevention):  # type: ignore[no-untyped-def]
+    """Whether so many lots could trade now: in the order of the queue, hidden lots of a tick after all that is shown there."""
+    orders = arena[U(AT_ORDERS)]
+    place = 4 * book + 1 - sell
+    tick = arena[U(AT_BOOKS + BOOK_WORDS * book + 1 - sell)]
+    while (tick >= limit) if sell else (tick <= limit):
+        slot = arena[U(level_of(arena, place, tick))] >> 32
+        hidden = 0
+        while slot != 0:
+            order = orders + 8 * slot
+            if prevention != 0 and account != 0 and arena[U(order + OWNER)] >> 32 == account:
+                if prevention != EXPIRE_MAKER:
+                    return False
+            else:
+                want -= arena[U(order + SHOWN)]
+                hidden += arena[U(order + HIDDEN)]
+                if want <= 0:
+                    return True
+            slot = arena[U(order + AFTER)]
+        want -= hidden
+        if want <= 0:
+            return True
+        tick = next_tick(arena, place, tick)
+    return False
+
+
+@kernel
+def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, account, prevention, seq):  # type: ignore[no-untyped-def]
+    """Trade with the other side while it is within the limit.
+
+    left     int64  lots to trade; by_amount: ticks times lots
+    returns  (events told, left, why the order must end or 0, first tick it traded at or -1)
+    """
+    line = AT_BOOKS + BOOK_WORDS * book
+    best = line + 1 - sell
+    place = 4 * book + 1 - sell
+    orders = arena[U(AT_ORDERS)]
+    lowest = arena[U(line + LOWEST)]
+    head = heading(book, sell)
+    watched = account if prevention != 0 and account != 0 else -1
+    first = -1
+    while left > 0:
+        tick = arena[U(best)]
+        if (tick < limit) if sell else (tick > limit):
+            break
+        price = lowest + tick
+        level = level_of(arena, place, tick)
+        ends = arena[U(level)]
+        here = arena[U(level + 1)]
+        slot = ends >> 32
+        own, refresh, short = False, False, False
+        while slot != 0 and left > 0:
+            order = orders + 8 * slot
+            shown = arena[U(order + SHOWN)]
+            kind = FILL
+            if arena[U(order + OWNER)] >> 32 == watched:
+                if prevention != DECREMENT:
+                    own = True
+                    break
+                kind = PREVENTED
+            if by_amount:
+                quantity = min(shown, left // price)
+                if quantity == 0:
+                    short = True
+                    break
+                left -= quantity * price
+            else:
+                quantity = min(shown, left)
+                left -= quantity
+            shown -= quantity
+            here -= quantity
+            hidden = arena[U(order + HIDDEN)]
+            if kind == FILL:
+                arena[U(line + LAST)] = tick
+                if first < 0:
+                    first = tick
+            n = tell(events, n, kind | head, order_id, arena[U(order + ID)], price, quantity, left, shown + hidden, seq)
+            if shown != 0 or hidden != 0:
+                arena[U(order + SHOWN)] = shown
+                refresh = shown == 0
+                if refresh:
+                    break
+            else:
+                after = arena[U(order + AFTER)]
+                release(arena, slot)
+                slot = after
+        arena[U(level + 1)] = here
+        if slot == 0:
+            arena[U(level)] = 0
+            unmark(arena, bitmap_of(arena, place), tick)
+            arena[U(best)] = next_tick(arena, place, tick)
+            continue
+        arena[U(level)] = (slot << 32) | (ends & LOW)
+        order = orders + 8 * slot
+        arena[U(order + BEFORE)] = 0
+        if short:
+            return n, left, REMAINDER, first
+        if refresh:
+            n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot, seq)
+        elif own:
+            if prevention >= EXPIRE_MAKER:
+                leave(arena, place, tick, slot)
+                open_lots = arena[U(order + SHOWN)] + arena[U(order + HIDDEN)]
+                ended = EXPIRED | (SELF_TRADE << 8) | heading(book, 1 - sell)
+                n = tell(events, n, ended, arena[U(order + ID)], 0, price, open_lots, 0, 0, seq)
+                release(arena, slot)
+            if prevention != EXPIRE_MAKER:
+                return n, left, SELF_TRADE, first
+    return n, left, 0, first
+
+
+@kernel
+def refreshed(arena, events, n, book, sell, place, tick, slot, seq):  # type: ignore[no-untyped-def]
+    """Show an iceberg's next lots, at the end of its tick's queue."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    leave(arena, place, tick, slot)
+    open_lots = arena[U(order + HIDDEN)]
+    shown = min(arena[U(order + DISPLAY)], open_lots)
+    arena[U(order + SHOWN)] = shown
+    arena[U(order + HIDDEN)] = open_lots - shown
+    join(arena, place, tick, slot)
+    price = tick + arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
+    return tell(events, n, REFRESHED | heading(book, sell), arena[U(order + ID)], 0, price, shown, open_lots, 0, seq)
+
+
+@inlined
+def put(arena, place, tick, order_type, time_in_force, shown, hidden, display, order_id, account, prevention):  # type: ignore[no-untyped-def]
+    """Let an order stand in a ladder, last at its tick."""
+    slot = take_slot(arena)
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    arena[U(order + ID)] = order_id
+    arena[U(order + OWNER)] = (account << 32) | tick
+    arena[U(order + SHOWN)] = shown
+    arena[U(order + TRAITS)] = place | (order_type << 32) | (time_in_force << 40) | (prevention << 48)
+    arena[U(order + HIDDEN)] = hidden
+    arena[U(order + DISPLAY)] = display
+    if display != 0:
+        arena[U(ICEBERGS)] += 1
+    join(arena, place, tick, slot)
+    remember(arena, order_id, slot)
+
+
+@inlined
+def crosses(arena, book, sell, limit):  # type: ignore[no-untyped-def]
+    """Whether the other side's best tick is within the limit."""
+    best = arena[U(AT_BOOKS + BOOK_WORDS * book + 1 - sell)]
+    if sell:
+        return best >= limit
+    return best <= limit
+
+
+@inlined
+def slid(arena, book, sell):  # type: ignore[no-untyped-def]
+    """One tick from the other side's best: -1 or TICKS where the book has no such price."""
+    best = arena[U(AT_BOOKS + BOOK_WORDS * book + 1 - sell)]
+    return best + 1 if sell else best - 1

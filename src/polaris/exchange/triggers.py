@@ -1,0 +1,94 @@
+"""Orders that wait: trades that reach their triggers send them into the book."""
+
+from polaris.domain.kernel import inlined, kernel
+from polaris.exchange.arena import (
+    AFTER,
+    AT_BOOKS,
+    AT_ORDERS,
+    BOOK_WORDS,
+    DISPLAY,
+    HIDDEN,
+    ID,
+    LAST,
+    LOWEST,
+    OWNER,
+    SHOWN,
+    TRAITS,
+    leave,
+    level_of,
+    release,
+)
+from polaris.exchange.bits import U
+from polaris.exchange.telling import has_no_limit, heading, sells, tell
+from polaris.exchange.trading import crosses, execute, slid
+from polaris.exchange.words import EXPIRED, FALLING, POST_ONLY, RISING, TICKS, TRIGGERED, WOULD_TAKE
+
+
+@kernel
+def fire(arena, events, n, book, first, seq):  # type: ignore[no-untyped-def]
+    """Fire what these trades reached, nearest trigger first, rising before falling; then what the fired ones' trades reach, and so on.
+
+    What is fired waits for its turn in a queue made of the slots themselves.
+    """
+    line = AT_BOOKS + BOOK_WORDS * book
+    orders = arena[U(AT_ORDERS)]
+    lowest = arena[U(line + LOWEST)]
+    front, back = 0, 0
+    while True:
+        if first >= 0:
+            last = arena[U(line + LAST)]
+            low, high = min(first, last), max(first, last)
+            while True:
+                ladder = RISING
+                tick = arena[U(line + RISING)]
+                if tick > high:
+                    ladder = FALLING
+                    tick = arena[U(line + FALLING)]
+                    if tick < low:
+                        break
+                place = 4 * book + ladder
+                slot = arena[U(level_of(arena, place, tick))] >> 32
+                leave(arena, place, tick, slot)
+                order = orders + 8 * slot
+                arena[U(order + AFTER)] = 0
+                if front == 0:
+                    front = slot
+                else:
+                    arena[U(orders + 8 * back + AFTER)] = slot
+                back = slot
+                traits = arena[U(order + TRAITS)]
+                order_type = (traits >> 32) & 0xFF
+                sell = sells(traits)
+                price = 0 if has_no_limit(order_type) else arena[U(order + HIDDEN)] + lowest
+                lots = arena[U(order + SHOWN)]
+                n = tell(events, n, TRIGGERED | heading(book, sell), arena[U(order + ID)], 0, price, lots, lots, 0, seq)
+        if front == 0:
+            return n
+        order = orders + 8 * front
+        traits = arena[U(order + TRAITS)]
+        order_type, time_in_force, prevention = (traits >> 32) & 0xFF, (traits >> 40) & 0xFF, (traits >> 48) & 0xFF
+        sell = sells(traits)
+        order_id, account = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
+        quantity, limit, display = arena[U(order + SHOWN)], arena[U(order + HIDDEN)], arena[U(order + DISPLAY)]
+        after = arena[U(order + AFTER)]
+        release(arena, front)
+        front = after
+        first = -1
+        taking = time_in_force >= POST_ONLY and crosses(arena, book, sell, limit)
+        moved = slid(arena, book, sell)
+        if taking and (time_in_force == POST_ONLY or moved < 0 or moved >= TICKS):
+            n = tell(events, n, EXPIRED | (WOULD_TAKE << 8) | heading(book, sell), order_id, 0, limit + lowest, quantity, 0, 0, seq)
+        else:
+            if taking:
+                limit = moved
+            n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq)
+
+
+@inlined
+def reaches(arena, book, first):  # type: ignore[no-untyped-def]
+    """Whether trades from the tick `first` to the last one reached a trigger of the book."""
+    if first < 0:
+        return False
+    line = AT_BOOKS + BOOK_WORDS * book
+    last = arena[U(line + LAST)]
+    return arena[U(line + RISING)] <= max(first, last) or arena[U(line + FALLING)] >= min(first, last)
