@@ -59,8 +59,9 @@ async def test_a_venue_that_says_stop_is_left_alone_as_long_as_it_asked(status, 
 async def test_who_waited_already_when_the_venue_said_stop_waits_until_it_may_be_asked():
     asked: list[float] = []
 
-    def busy(request: httpx.Request) -> httpx.Response:
+    async def busy(request: httpx.Request) -> httpx.Response:
         asked.append(time.monotonic())
+        await asyncio.sleep(0.01)
         return httpx.Response(429, headers={"Retry-After": "0.5"}) if len(asked) == 1 else httpx.Response(200)
 
     rest = Rest("http://venue.test", Throttle(20, 1), transport=httpx.MockTransport(busy))
