@@ -54,7 +54,7 @@ def test_every_venue_is_found_by_its_entry_point(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_every_venue_is_a_folder_of_the_same_names(name):
     folder = Path(str(importlib.import_module(registry.OURS[name].partition(":")[0]).__file__)).parent
-    assert {"feed", "messages", "decode", "symbols", "documents", "orders"} <= {path.stem for path in folder.glob("*.py")}
+    assert {"feed", "messages", "decode", "symbols", "documents", "orders", "errors"} <= {path.stem for path in folder.glob("*.py")}
 
 
 @pytest.mark.parametrize("name", EVERY)
