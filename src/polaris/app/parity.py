@@ -119,7 +119,7 @@ async def _live(recording: Path, venue: str, settings: CoreSettings, speed: floa
         _load_kernels(settings, instruments, played)
         patient = {name: VenueLimits(silence_s=speed * 30.0) for name in where}
         desk = LoggedDesk.open(directory, settings, instruments, now=clock())
-        feeds = LiveFeeds(where, instruments, settings=SessionSettings(silence_s=speed * 30.0, ends_on_normal_close=True), limits=patient, clock=clock)
+        feeds = LiveFeeds(where, instruments, settings=SessionSettings(ends_on_normal_close=True), limits=patient, clock=clock)
 
         def on_rows(rows: Rows) -> None:
             desk.take(feeds.rows)

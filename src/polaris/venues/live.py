@@ -134,7 +134,7 @@ class LiveFeeds:
                     self.settings,
                     messages_per_second=allowed.messages_per_second,
                     messages_burst=allowed.messages_burst,
-                    silence_s=min(self.settings.silence_s, allowed.silence_s),
+                    silence_s=allowed.silence_s,
                 ),
                 clock=self.clock,
                 dice=self.dice,

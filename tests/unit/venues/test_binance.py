@@ -273,4 +273,5 @@ def test_a_minute_of_snapshots_stays_below_the_weight_that_is_allowed(name, book
 
 
 def test_the_us_exchange_may_be_quiet_until_its_next_ping():
+    assert registry.venue("binance-usdm").limits.silence_s == registry.venue("binance-coinm").limits.silence_s == 200
     assert registry.venue("binance-us").limits.silence_s > 180 > registry.venue("binance").limits.silence_s > 20

@@ -1,5 +1,6 @@
 """Binance: spot, its US exchange, USD-margined and coin-margined futures. One dialect, four markets with their own rules and names."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -14,6 +15,8 @@ from polaris.venues.protocol import Venue
 LIMITS: Final = VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=30.0)
 # the same book weighs 50 of the 1,200 a minute; this venue pings every three minutes, and its pairs may be quiet until then
 US_LIMITS: Final = VenueLimits(rest_per_second=0.2, rest_burst=10, messages_per_second=4, messages_burst=5, silence_s=200.0)
+# futures ping every three minutes too
+FUTURES_LIMITS: Final = replace(LIMITS, silence_s=200.0)
 
 
 def _venue(market: Market, ws_url: str, rest_url: str, limits: VenueLimits = LIMITS) -> Venue:
@@ -38,5 +41,5 @@ def _venue(market: Market, ws_url: str, rest_url: str, limits: VenueLimits = LIM
 
 VENUE = _venue(SPOT, "wss://stream.binance.com:9443", "https://api.binance.com")
 US_VENUE = _venue(US, "wss://stream.binance.us:9443", "https://api.binance.us", US_LIMITS)
-USDM_VENUE = _venue(USDM, "wss://fstream.binance.com", "https://fapi.binance.com")
-COINM_VENUE = _venue(COINM, "wss://dstream.binance.com", "https://dapi.binance.com")
+USDM_VENUE = _venue(USDM, "wss://fstream.binance.com", "https://fapi.binance.com", FUTURES_LIMITS)
+COINM_VENUE = _venue(COINM, "wss://dstream.binance.com", "https://dapi.binance.com", FUTURES_LIMITS)
