@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from polaris.domain.market import CLEAR, DEPTH, SNAPSHOT, TRADE
+from polaris.domain.market import CLEAR, DEPTH, SNAPSHOT, TRADE, RowBuffer, Rows
+from polaris.venues import registry
 from polaris.venues.served.server import Reply
 from polaris.venues.session import SessionSettings
 from polaris.views.quality import QualityMeter
@@ -271,14 +272,40 @@ async def test_10_without_a_snapshot_no_book_is_ever_live_and_trades_flow(line, 
         assert made.heard and all("LIVE none" not in made.story(wire) for wire in made.feed.stats.symbols)
 
 
-async def test_13_a_connection_is_left_before_the_venue_ends_it_and_the_books_come_back(line):
-    served = line("binance")
-    async with drill(served, SessionSettings(**QUICK, rollover_s=20.0)) as made:  # of the fast clock: two of ours
-        await made.until_live()
-        await made.until(lambda: served.connections >= 2, seconds=60)
-        await made.until_live()
-        await made.until(lambda: made.agrees("BTCUSDT"))
-        assert "DISCONNECTED closed" in made.story("BTCUSDT")
+@pytest.mark.parametrize("venue", WIRES)
+async def test_13_another_connection_takes_over_before_the_venue_ends_the_first_and_no_row_is_missing(line, venue):
+    wire = WIRES[venue]
+    served = line(venue)
+    async with drill(served, SessionSettings(**QUICK, rollover_s=5.0, settles_s=0.3)) as made:  # of the fast clock: half a second of ours
+        await made.until_live(wire)
+        first = made.feed
+        await made.until(lambda: made.feed is not first, seconds=40)
+        frames = made.feed.stats.frames
+        await served.play(1.0)
+        await made.until(lambda: made.agrees(wire))
+        assert served.connections >= 2 and made.feed.stats.frames > frames > 100
+        everything = trades_of(served)
+        for each in made.feed.stats.symbols:
+            assert "DISCONNECTED closed" not in made.story(each) and made.story(each).count("LIVE none") <= 1, "downstream sees no gap"
+            told, market = named(made.rows(TRADE, each)), named(everything[everything["instrument"] == served.instruments.by_wire(venue, each).id])
+            begins = [at for at in range(len(market) + 1) if market[at : at + len(told)] == told]
+            assert begins, f"{each}: every trade of the market once, from the first that was told"
+
+
+def named(trades: Rows) -> list[tuple[int, ...]]:
+    """What the venue says of each trade."""
+    return trades[["ts_event", "price", "quantity", "flags", "other"]].tolist()
+
+
+def trades_of(served: DamagedLine) -> Rows:
+    """Every trade that the venue told so far, as one undamaged feed hears it."""
+    feed = registry.venue(served.name).feed(served.instruments, RowBuffer())
+    feed.connected(served.lines[0].ts)
+    for line in served.lines[: served._next]:
+        if line.kind == "recv":
+            feed.frame(line.data, line.ts)
+    rows = feed.rows.take()
+    return rows[rows["kind"] == TRADE]
 
 
 @pytest.mark.parametrize(("status", "asked_s"), [(429, "0.3"), (418, "0.5")])

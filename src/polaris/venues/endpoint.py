@@ -25,10 +25,14 @@ class VenueEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class VenueLimits:
-    """What a venue allows a client, and when its silence means that it is gone."""
+    """What a venue allows a client, and when its silence means that it is gone.
+
+    overlaps  a second connection may be open beside the first, before we leave that
+    """
 
     rest_per_second: float = 1.0
     rest_burst: int = 5
     messages_per_second: float = 5.0
     messages_burst: int = 5
     silence_s: float = 30.0
+    overlaps: bool = True

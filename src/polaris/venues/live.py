@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from polaris.domain.errors import BadConfig, Unavailable
@@ -115,7 +116,6 @@ class LiveFeeds:
 
     def __post_init__(self) -> None:
         self.rows = RowBuffer()
-        self.feeds: dict[str, Feed] = {}
         self.sessions: dict[str, Session] = {}
         self._rests: list[Rest] = []
         patience_ns = None if self.settings.ends_on_normal_close else round(self.patience_s * SECOND)  # a recording waits for us
@@ -124,9 +124,10 @@ class LiveFeeds:
             where, allowed, capture = _endpoint(self.endpoints, name), self.limits.get(name, registry.venue(name).limits), self.captures.get(name)
             host = rest(where, self.clock, limits=allowed, capture=capture)
             self._rests.append(host)
-            self.feeds[name] = registry.venue(name).feed(self.instruments, self.rows)
+            another = partial(registry.venue(name).feed, self.instruments, self.rows)
+            overlaps = allowed.overlaps and not self.settings.ends_on_normal_close  # each client of a recording hears it from the start
             self.sessions[name] = Session(
-                self.feeds[name],
+                another(),
                 where.ws_url,
                 host,
                 lambda feed: self.inbox.heard(),
@@ -141,7 +142,13 @@ class LiveFeeds:
                 capture=capture,
                 conn=f"{name.upper()}.ws.1",
                 opening=registry.venue(name).opening,
+                another=another if overlaps else None,
             )
+
+    @property
+    def feeds(self) -> dict[str, Feed]:
+        """The feed of each venue that is heard now: another one after a roll-over, which goes on with its counts."""
+        return {name: session.feed for name, session in self.sessions.items()}
 
     async def run(self, on_rows: Callable[[Rows], None]) -> None:
         """Run every session until `close`, or until streams with an end have ended.
@@ -173,7 +180,7 @@ class LiveFeeds:
 
     def _symbol(self, instrument: int) -> SymbolStats:
         item = self.instruments[instrument]
-        return self.feeds[item.key.venue].stats.symbols[item.wire]
+        return self.sessions[item.key.venue].feed.stats.symbols[item.wire]
 
     async def _stay_awake(self) -> None:
         """Something to do always, so that the event loop never sleeps; sockets are heard in every turn."""
@@ -190,7 +197,8 @@ class LiveFeeds:
         now = self.clock()
         found = []
         for instrument in self.instruments:
-            session, stats = self.sessions[instrument.key.venue], self.feeds[instrument.key.venue].stats
+            session = self.sessions[instrument.key.venue]
+            stats = session.feed.stats
             one = stats.symbols[instrument.wire]
             age = now - one.last_update_ns if one.last_update_ns else -1
             state = BOOK_STATE_NAMES[one.state]

@@ -2,10 +2,11 @@
 
     connect ──▶ frames ──▶ feed ──▶ rows ──▶ on_rows
        ▲                     └──▶ wishes: send, fetch, reconnect
-       └── back off with jitter ◀── closed by either side, silent, too old, or the feed asked
+       └── back off with jitter ◀── closed by either side, silent, or the feed asked
 
 Everything the feed must not know is here: the socket, the clock, the dice, the waiting. An error of ours (the feed or
 the owner raised) ends `run` with that error; whatever the network does is a reason in `last_reason` and a new attempt.
+A connection that grows old is followed by another one without a gap, see `succession`; while none can follow it stays.
 """
 
 import asyncio
@@ -14,16 +15,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
-from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSError, WSTransport, ws_connect
 
 from polaris.venues.capture import CaptureWriter
-from polaris.venues.protocol import Feed, Fetch, Login, Reconnect, Send
+from polaris.venues.connection import Connection
+from polaris.venues.protocol import Feed, Fetch
 from polaris.venues.rest import SECOND, Rest
-from polaris.venues.throttle import Throttle
-
-ROWS_AT_ONCE: Final = 8192  # rows handed over at the latest, however many frames one read held
+from polaris.venues.succession import Succession
 
 
 class FastClock:
@@ -53,7 +52,9 @@ class SessionSettings:
     stable_s: float = 10.0  # a connection that lived so long starts the back-off anew
     attempts_most: int = 60  # in `attempts_window_s`
     attempts_window_s: float = 300.0
-    rollover_s: float = 23 * 3600.0  # venues end a connection after 24 h: we go first, at a moment of ours
+    rollover_s: float = 23 * 3600.0  # venues end a connection after 24 h: another one follows it before, or we leave at a moment of ours
+    settles_s: float = 10.0  # two connections to a venue are never further apart in what they tell
+    follows_s: float = 60.0  # one that follows may take so long until its books are LIVE; longer than settles_s
     messages_per_second: float = 5.0  # what we may send
     messages_burst: int = 8
     max_message_bytes: int = 64 * 1024 * 1024  # a Coinbase snapshot of one product has 5 MB
@@ -80,6 +81,8 @@ class Session:
     on_rows   called with the feed after each batch of frames that made rows; it takes them from feed.rows, now or later
     clock     wall ns, never falling
     dice      jitter
+    another   makes a feed like this one, on the same rows, for a connection that follows before the venue ends the first. None where
+              a venue takes but one at a time. A session that keeps a capture does without: that holds one after the other
     """
 
     def __init__(
@@ -95,60 +98,148 @@ class Session:
         capture: CaptureWriter | None = None,
         conn: str = "ws",
         opening: Fetch | None = None,
+        another: Callable[[], Feed] | None = None,
     ) -> None:
         self.feed = feed
+        self.rest, self.on_rows, self.capture, self.conn = rest, on_rows, capture, conn
         self.opening = opening
         self.settings = settings or SessionSettings()
+        self.clock = clock or WallClock()
         self.connects = 0  # sockets that opened
         self.connected = False
         self.last_reason = "not started"
+        self.closing = asyncio.Event()
+        self.succession: Succession | None = None
+        self.rolled_over = f"planned roll-over after {self.settings.rollover_s:g} s"
         self._ws_url = ws_url
-        self._rest = rest
-        self._on_rows = on_rows
-        self._clock = clock or WallClock()
+        self._another = another if capture is None else None
         self._dice = dice or random.Random()
-        self._capture = capture
-        self._conn = conn
         self._attempts: deque[int] = deque()
-        self._connection: _Connection | None = None
+        self._open: list[Connection] = []
         self._patience: asyncio.Timeout | None = None  # while a connection is being opened
-        self._closing = asyncio.Event()
+        self._following: asyncio.Task[bool] | None = None  # runs the connection that follows; it may lead by now
+        self._next_following = 0  # ns: not tried again before
 
     async def run(self) -> None:
         """Keep the feed connected until `close`, or until a stream with an end has ended. Raises what feed or owner raised."""
         settings = self.settings
         failures = 0
-        while not self._closing.is_set():
-            if wait := self._attempts_wait():
-                await self._pause(wait / SECOND)
-                continue
-            opened = self._clock()
-            self._attempts.append(opened)
-            normal = await self._connect_once()
-            if normal and settings.ends_on_normal_close:
-                return
-            failures = 0 if self._clock() - opened >= settings.stable_s * SECOND else failures + 1
-            await self._pause(backoff_s(failures, settings, self._dice))
+        try:
+            while not self.closing.is_set():
+                if wait := self._attempts_wait():
+                    await self._pause(wait / SECOND)
+                    continue
+                opened = self.clock()
+                normal = await self._connect_once(self.feed)
+                while self._open and self._following is not None:  # the one that followed leads, or does so at its next tick
+                    following, self._following = self._following, None
+                    normal = await following
+                await self._end_following()
+                if normal and settings.ends_on_normal_close:
+                    return
+                failures = 0 if self.clock() - opened >= settings.stable_s * SECOND else failures + 1
+                await self._pause(backoff_s(failures, settings, self._dice))
+        finally:
+            await self._end_following()
 
     async def close(self) -> None:
         """End `run`; the socket is closed with code 1000."""
-        self._closing.set()
+        self.closing.set()
         if self._patience is not None:
             self._patience.reschedule(0.0)
-        if self._connection is not None:
-            self._connection.leave("closed by us", WSCloseCode.OK)
+        for connection in self._open.copy():
+            connection.leave("closed by us", WSCloseCode.OK)
         await asyncio.sleep(0)
 
-    async def _connect_once(self) -> bool:
+    # what its connections tell
+
+    def opened(self, connection: Connection) -> None:
+        """A socket is open."""
+        self._open.append(connection)
+        self.connects += 1
+        if connection.leads:
+            self.connected = True
+            self.last_reason = "connected"
+
+    def closed(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self._open.remove(connection)
+        if connection.leads:
+            self.connected = False
+
+    def let_follow(self, now: int) -> bool:
+        """The connection that leads grows old: let another one follow it, again where the last one failed after a while.
+
+        returns  False where none ever can
+        raises   what the feed of the one that followed raised
+        """
+        if self._another is None:
+            return False
+        if self._following is not None and self._following.done():
+            following, self._following, self.succession = self._following, None, None
+            self._next_following = now + round(self.settings.backoff_most_s * SECOND)
+            following.result()
+        if self._following is None and self.succession is None and now >= self._next_following and not self._attempts_wait():
+            self.succession = Succession(self.feed, self._another())
+            self._following = asyncio.create_task(self._follow(self.succession.new))
+        return True
+
+    def succeed(self, connection: Connection, now: int) -> None:
+        """Time passed for a connection: where it follows, it leads as soon as it can; where it leads for long enough, that is over."""
+        succession, settles = self.succession, self.settings.settles_s * SECOND
+        if succession is None or connection.feed is not succession.new:
+            return
+        old = [each for each in self._open if each.feed is succession.old]
+        if succession.taken_ns:
+            if now - succession.taken_ns > settles:
+                self.succession = None
+        elif not old or (connection.open_ns(now) > settles and succession.ready):
+            succession.take_over(now)
+            for each in old:
+                each.leave(self.rolled_over, WSCloseCode.OK)
+            self.feed = succession.new
+            self.connected = True
+
+    # connections
+
+    async def _follow(self, feed: Feed) -> bool:
+        """Another connection, once the one that leads was listened to for long enough."""
+        await self._pause(self.settings.settles_s)
+        return not self.closing.is_set() and await self._connect_once(feed)
+
+    async def _end_following(self) -> None:
+        """Nobody follows any more. Raises what the feed of the one that did raised."""
+        following, self._following, self.succession = self._following, None, None
+        if following is not None:
+            following.cancel()
+            await asyncio.wait({following})
+            if not following.cancelled():
+                following.result()
+
+    async def _connect_once(self, feed: Feed) -> bool:
         """One connection from its opening to its end; returns whether the venue closed it normally."""
+        connection = Connection(self, feed)
+        error: BaseException | None = None
+        try:
+            transport = await self._open_socket(connection)
+            if transport is not None:
+                error = await self._stay(connection, transport)
+        finally:
+            if connection.opened:
+                connection.finish(error)
+        connection.raise_failure()
+        return connection.normal_close
+
+    async def _open_socket(self, connection: Connection) -> WSTransport | None:
+        """The open socket; None, with the reason said, where there is none."""
         settings = self.settings
-        connection = _Connection(self)
+        self._attempts.append(self.clock())
         try:
             async with asyncio.timeout(settings.connect_timeout_s) as self._patience:
                 if self.opening is not None:
-                    answer = await self._rest.get(self.opening.path, self.opening.method)
-                    self.feed.response(self.opening.tag, answer.body, self._clock(), answer.status)
-                url = self.feed.url()
+                    answer = await self.rest.get(self.opening.path, self.opening.method)
+                    connection.feed.response(self.opening.tag, answer.body, self.clock(), answer.status)
+                url = connection.feed.url()
                 connection.address = url if url.startswith(("ws://", "wss://")) else self._ws_url + url
                 transport, _ = await ws_connect(
                     lambda: connection,
@@ -158,31 +249,30 @@ class Session:
                     websocket_handshake_timeout=settings.connect_timeout_s,
                 )
         except (OSError, TimeoutError, WSError) as cause:
-            self.last_reason = f"no connection: {type(cause).__name__} {cause}".rstrip()
-            connection.raise_failure()
-            return False
+            connection.say(f"no connection: {type(cause).__name__} {cause}".rstrip())
+            return None
         finally:
             self._patience = None
         if not connection.opened:
             transport.disconnect(False)
-            self.last_reason = "no connection: closed during the handshake"
-            return False
+            connection.say("no connection: closed during the handshake")
+            return None
+        return transport
+
+    async def _stay(self, connection: Connection, transport: WSTransport) -> BaseException | None:
+        """Until the socket is gone; the protocol error that ended it, if one did."""
         disconnected = asyncio.ensure_future(transport.wait_disconnected())
         try:
-            while not (await asyncio.wait({disconnected}, timeout=settings.tick_s))[0]:
+            while not (await asyncio.wait({disconnected}, timeout=self.settings.tick_s))[0]:
                 connection.tick()
         finally:
             transport.disconnect(False)
             await asyncio.wait({disconnected})
-            connection.finish()
-        if (error := disconnected.exception()) is not None:
-            self.last_reason = f"protocol error: {error}"
-        connection.raise_failure()
-        return connection.normal_close
+        return disconnected.exception()
 
     def _attempts_wait(self) -> int:
         """ns until another attempt is allowed; 0 for now."""
-        now = self._clock()
+        now = self.clock()
         window = round(self.settings.attempts_window_s * SECOND)
         while self._attempts and self._attempts[0] <= now - window:
             self._attempts.popleft()
@@ -192,7 +282,7 @@ class Session:
         """Sleep, but not past `close`."""
         try:
             async with asyncio.timeout(seconds):
-                await self._closing.wait()
+                await self.closing.wait()
         except TimeoutError:
             pass
 
@@ -203,184 +293,3 @@ def backoff_s(failures: int, settings: SessionSettings, dice: random.Random) -> 
     return whole * dice.uniform(0.5, 1.0)
 
 
-class _Connection(WSListener):
-    """What happens on one open socket. It ends once: by `leave`, or because the other side did."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.address = ""
-        self._feed = session.feed
-        self._clock = session._clock
-        self._transport: WSTransport | None = None
-        self._throttle = Throttle(session.settings.messages_per_second, session.settings.messages_burst)
-        self._fetches: set[asyncio.Task[None]] = set()
-        self._parts: list[bytes] = []  # of a message in several frames
-        self._opened = self._heard = 0
-        self._left = False
-        self._failure: Exception | None = None
-        self.normal_close = False
-
-    @property
-    def opened(self) -> bool:
-        """Whether the handshake was completed."""
-        return self._transport is not None
-
-    # what picows calls
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        session = self._session
-        self._transport = transport
-        self._opened = self._heard = now = self._clock()
-        session._connection = self
-        session.connects += 1
-        session.connected = True
-        session.last_reason = "connected"
-        if session._capture is not None:
-            session._capture.connect(session._conn, now, self.address.partition("?token=")[0])
-        if session._closing.is_set():
-            self.leave("closed by us", WSCloseCode.OK)
-            return
-        self._guarded(lambda: self._feed.connected(now))
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self._left:
-            return
-        self._heard = now = self._clock()
-        kind = frame.msg_type
-        if kind == WSMsgType.TEXT and frame.fin:
-            self._message(frame.get_payload_as_bytes(), now, frame.last_in_buffer)
-        elif kind == WSMsgType.PING:
-            transport.send_pong(frame.get_payload_as_bytes())
-            self._settle()
-        elif kind == WSMsgType.CLOSE:
-            code, reason = frame.get_close_code(), frame.get_close_message()
-            self.normal_close = code == WSCloseCode.OK
-            self._settle()
-            self.leave(f"the venue closed with {code:d} {(reason or b'').decode('utf-8', 'replace')}".rstrip(), code)
-        elif kind != WSMsgType.PONG:
-            self._parts.append(frame.get_payload_as_bytes())
-            if frame.fin:
-                whole = b"".join(self._parts)
-                self._parts.clear()
-                self._message(whole, now, frame.last_in_buffer)
-
-    # what the session calls
-
-    def tick(self) -> None:
-        """Time passed."""
-        if self._left:
-            return
-        now = self._clock()
-        settings = self._session.settings
-        if now - self._heard > settings.silence_s * SECOND:
-            self.leave(f"silent for {settings.silence_s:g} s", WSCloseCode.GOING_AWAY)
-        elif now - self._opened > settings.rollover_s * SECOND:
-            self.leave(f"planned roll-over after {settings.rollover_s:g} s", WSCloseCode.OK)
-        else:
-            self._guarded(lambda: self._feed.tick(now))
-
-    def leave(self, reason: str, code: WSCloseCode) -> None:
-        """Say goodbye and drop the socket; what still comes on it is not heard."""
-        if self._left or self._transport is None:
-            return
-        self._left = True
-        self._session.last_reason = reason
-        if not self._transport.is_disconnected:
-            self._transport.send_close(WSCloseCode.OK if code == WSCloseCode.NO_INFO else code)
-            self._transport.disconnect()
-            # a peer that reads nothing would keep a graceful close waiting for ever
-            asyncio.get_running_loop().call_later(1.0, self._transport.underlying_transport.abort)
-
-    def finish(self) -> None:
-        """The socket is gone."""
-        if not self._left:
-            self._session.last_reason = "the connection was lost"
-        self._left = True
-        for task in self._fetches:
-            task.cancel()
-        self._session._connection = None
-        self._session.connected = False
-        if self._failure is None:
-            self._guarded(lambda: self._feed.disconnected(self._clock()), carry_out=False)
-
-    def raise_failure(self) -> None:
-        """Raise what the feed or the owner raised, if anything."""
-        if self._failure is not None:
-            raise self._failure
-
-    # the work
-
-    def _message(self, payload: bytes, now: int, last: bool) -> None:
-        session, feed = self._session, self._feed
-        try:
-            if session._capture is not None:
-                session._capture.recv(session._conn, now, payload)
-            feed.frame(payload, now)
-            if last or feed.wishes or len(feed.rows) >= ROWS_AT_ONCE:
-                self._carry_out()
-        except Exception as error:
-            self._fail(error)
-
-    def _settle(self) -> None:
-        self._guarded(lambda: None)
-
-    def _guarded(self, act: Callable[[], None], carry_out: bool = True) -> None:
-        """Let the feed act, then hand over its rows and carry out its wishes; an error of ours ends the session."""
-        try:
-            act()
-            if carry_out:
-                self._carry_out()
-            else:
-                self._feed.wishes.clear()
-                self._hand_over()
-        except Exception as error:
-            self._fail(error)
-
-    def _fail(self, error: Exception) -> None:
-        self._failure = self._failure or error
-        self.leave(f"stopped by an error of ours: {error}", WSCloseCode.INTERNAL_ERROR)
-
-    def _hand_over(self) -> None:
-        if len(self._feed.rows):
-            self._session._on_rows(self._feed)
-
-    def _carry_out(self) -> None:
-        self._hand_over()
-        if not self._feed.wishes:
-            return
-        wishes = self._feed.wishes.copy()
-        self._feed.wishes.clear()
-        for wish in wishes:
-            match wish:
-                case Send(text=text):
-                    wait = self._throttle.reserve(self._clock())
-                    if wait:
-                        asyncio.get_running_loop().call_later(wait / SECOND, self._send, text)
-                    else:
-                        self._send(text)
-                case Login(text=secret):
-                    if self._transport is not None and not self._left and not self._transport.is_disconnected:
-                        self._transport.send(WSMsgType.TEXT, secret.reveal())
-                case Fetch(path=path, tag=tag):
-                    task = asyncio.get_running_loop().create_task(self._fetch(path, tag))
-                    self._fetches.add(task)
-                    task.add_done_callback(self._fetches.discard)
-                case Reconnect(reason=reason):
-                    self.leave(reason, WSCloseCode.GOING_AWAY)
-
-    def _send(self, text: str) -> None:
-        transport, session = self._transport, self._session
-        if transport is None or self._left or transport.is_disconnected:
-            return
-        transport.send(WSMsgType.TEXT, text)
-        if session._capture is not None:
-            session._capture.send(session._conn, self._clock(), text)
-
-    async def _fetch(self, path: str, tag: str) -> None:
-        try:
-            answer = await self._session._rest.get(path)
-        except Exception as error:
-            self._fail(error)
-            return
-        if not self._left:
-            self._guarded(lambda: self._feed.response(tag, answer.body, self._clock(), answer.status))

@@ -48,7 +48,7 @@ VENUE = Venue(
     feed=_feed,
     public=VenueEndpoint(NAME, "wss://stream.data.alpaca.markets", "https://data.alpaca.markets"),
     # 200 requests a minute on the free plan; the feed asks for a sign of life every ten seconds
-    limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=5, messages_burst=5, silence_s=30.0),
+    limits=VenueLimits(rest_per_second=3, rest_burst=10, messages_per_second=5, messages_burst=5, silence_s=30.0, overlaps=False),
     headers=_headers,
     books=False,
     orders=AlpacaOrders,
