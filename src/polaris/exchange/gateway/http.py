@@ -1,0 +1,299 @@
+"""One port for HTTP and WebSockets: httptools reads requests, an upgrade hands its connection to picows.
+
+Requests of one connection are answered in their order, however many came at once; each is a plain object that a handler answers
+at once or later. What a peer may send, leave open or leave unread is bounded; beyond it he is sent away with a reason.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final, Protocol, Self
+from urllib.parse import unquote_plus
+
+import httptools
+from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # what ws_create_server makes of a connection
+
+from polaris.domain.errors import Unavailable
+
+HOST: Final = "127.0.0.1"
+HEAD_BYTES: Final = 16 * 1024  # of a request's line and headers
+BODY_BYTES: Final = 64 * 1024
+MESSAGE_BYTES: Final = 64 * 1024  # of one WebSocket message
+AT_ONCE: Final = 64  # requests of a connection that wait for their answers; beyond, it is not read
+CONNECTIONS: Final = 4096
+IDLE_S: Final = 60.0  # a connection without a request so long is closed
+HANDSHAKE: Final = b"GET %b HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: %b\r\nSec-WebSocket-Key: %b\r\n\r\n"
+HEADS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+JSON_TYPE: Final = b"Content-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n"
+
+log = logging.getLogger("polaris.exchange.gateway")
+log.addHandler(logging.NullHandler())
+
+
+class Request:
+    """One HTTP request.
+
+    path, query  as sent; the query's text is what a signature covers
+    headers      by name in lower case; of a name sent twice the last
+    address      the peer's IP
+    """
+
+    __slots__ = ("_connection", "address", "body", "headers", "keep_alive", "method", "path", "query")
+
+    def __init__(self, connection: "Connection", method: str, path: str, query: str, headers: dict[str, str], body: bytes, keep_alive: bool) -> None:
+        self._connection = connection
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.keep_alive = keep_alive
+        self.address = connection.address
+
+    def answer(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Answer with a JSON document; to be called once."""
+        self._connection.answer(self, body, status, headers)
+
+
+class Routes(Protocol):
+    """What a dialect does with requests."""
+
+    def hear(self, request: Request) -> None:
+        """Take one request; it must be answered once, now or later."""
+        ...
+
+    def upgrade(self, request: Request) -> WSListener | None:
+        """The listener of a WebSocket that opens with this request; None where its path has none."""
+        ...
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    """The names and values of a query or form, decoded, in their order."""
+    return [(unquote_plus(name), unquote_plus(value)) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
+
+
+class Connection(asyncio.Protocol):
+    """One peer before (or without) an upgrade."""
+
+    def __init__(self, server: "HttpServer") -> None:
+        self.address = ""
+        self.heard = 0.0  # loop time of the last byte or answer
+        self._server = server
+        self._transport: Any = None
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._waiting: deque[Request] = deque()  # the first is being answered
+        self._handed = False  # the first of them is with its handler
+        self._answering = False
+        self._closing = False
+        self._fault = 400
+        self._begin()
+
+    def _begin(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._bytes = 0
+
+    # what the event loop calls
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        self.heard = self._server.loop.time()
+        if len(self._server.connections) >= CONNECTIONS:
+            transport.abort()
+            return
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._closing = True
+        self._server.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self.heard = self._server.loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._refuse(self._fault)
+            return
+        if self._waiting and not self._answering and not self._handed:
+            self._next()
+
+    def eof_received(self) -> bool:
+        return False
+
+    # what the parser calls
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._grow(len(url), HEAD_BYTES, 414)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._grow(len(name) + len(value), HEAD_BYTES, 431)
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._grow(len(body), BODY_BYTES, 413)
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return
+        path, _, query = self._url.decode("latin-1").partition("?")
+        method, keep_alive = self._parser.get_method().decode("ascii"), self._parser.should_keep_alive()
+        request = Request(self, method, path, query, self._headers, b"".join(self._body), keep_alive)
+        self._begin()
+        self._waiting.append(request)
+        if len(self._waiting) == AT_ONCE:
+            self._transport.pause_reading()
+
+    # answers
+
+    def answer(self, request: Request, body: bytes, status: int, headers: Mapping[str, str] | None) -> None:
+        if self._closing or not self._waiting or self._waiting[0] is not request:
+            return  # the peer is gone
+        head = HEADS[status] + JSON_TYPE % len(body)
+        if headers:
+            head += "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("latin-1")
+        head += b"\r\n" if request.keep_alive else b"Connection: close\r\n\r\n"
+        self._transport.write(head + body)
+        self.heard = self._server.loop.time()
+        if len(self._waiting) == AT_ONCE:
+            self._transport.resume_reading()
+        self._waiting.popleft()
+        self._handed = False
+        if not request.keep_alive:
+            self.close()
+        elif not self._answering:
+            self._next()
+
+    def close(self) -> None:
+        """Close once everything written is sent."""
+        self._closing = True
+        self._waiting.clear()
+        self._transport.close()
+
+    @property
+    def idle(self) -> bool:
+        return not self._waiting
+
+    def _next(self) -> None:
+        """Hand on what waits, one after the other, as long as the answers come at once."""
+        self._answering = True
+        try:
+            while self._waiting:
+                request = self._waiting[0]
+                self._handed = True
+                self._server.routes.hear(request)
+                if self._waiting and self._waiting[0] is request:
+                    return  # it is answered later
+        finally:
+            self._answering = False
+
+    def _grow(self, size: int, most: int, status: int) -> None:
+        self._bytes += size
+        if self._bytes > most:
+            self._fault = status
+            raise ValueError(f"{self._bytes} bytes; expected at most {most}")  # the parser stops with an error of its own
+
+    def _refuse(self, status: int) -> None:
+        """Answer what is no request (any more), and close."""
+        body = b'{"code":-1000,"msg":"%b"}' % HTTPStatus(status).phrase.encode()
+        self._transport.write(HEADS[status] + JSON_TYPE % len(body) + b"Connection: close\r\n\r\n" + body)
+        self.close()
+
+    def _upgrade(self, rest: bytes) -> None:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        request = Request(self, "GET", path, query, self._headers, b"", False)
+        if self._waiting or self._headers.get("upgrade", "").lower() != "websocket":
+            self._refuse(400)
+            return
+        listener = self._server.routes.upgrade(request)
+        if listener is None:
+            self._refuse(404)
+            return
+        version, key = (self._headers.get(f"sec-websocket-{name}", "").encode("latin-1") for name in ("version", "key"))
+        self._server.connections.discard(self)
+        self._closing = True
+        socket = self._server.socket(listener)
+        socket.connection_made(self._transport)
+        self._transport.set_protocol(socket)
+        for data in (HANDSHAKE % (self._url, version, key), rest):
+            _feed(socket, data)
+
+
+class HttpServer:
+    """Listens on loopback and hands what comes to `routes`.
+
+    port    0 takes a free one; `port` holds it after `start`
+    ping_s  a WebSocket idle so long is pinged, and dropped without a pong after as long again
+    """
+
+    def __init__(self, routes: Routes, port: int = 0, ping_s: float = 20.0) -> None:
+        self.routes = routes
+        self.port = port
+        self.connections: set[Connection] = set()
+        self.loop: asyncio.AbstractEventLoop
+        self._ping_s = ping_s
+        self._server: asyncio.Server | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def start(self) -> Self:
+        """Listen; a second start changes nothing. Raises Unavailable where the port is taken."""
+        if self._server is None:
+            self.loop = asyncio.get_running_loop()
+            try:
+                self._server = await self.loop.create_server(lambda: Connection(self), HOST, self.port, backlog=1024)
+            except OSError as cause:
+                raise Unavailable(f"port {self.port} on {HOST} can't be opened: {cause.strerror or cause}; choose another, or 0 for any free one") from cause
+            self.port = self._server.sockets[0].getsockname()[1]
+            self._sweep = self.loop.call_later(IDLE_S / 4, self._sweep_idle)
+        return self
+
+    async def close(self) -> None:
+        """Stop listening and close every HTTP connection; sockets are their owners' to close."""
+        if self._server is not None:
+            self._server.close()
+            if self._sweep is not None:
+                self._sweep.cancel()
+            for connection in list(self.connections):
+                connection.close()
+            await asyncio.sleep(0)
+
+    def socket(self, listener: WSListener) -> Any:
+        """The protocol that carries a WebSocket for `listener`."""
+
+        def only(_: WSUpgradeRequest) -> WSListener:
+            return listener
+
+        idle, strategy = self._ping_s, WSAutoPingStrategy.PING_WHEN_IDLE
+        return WSProtocol(None, None, False, only, log, True, 5, True, idle, idle, strategy, True, MESSAGE_BYTES, None, 16 * 1024)
+
+    def _sweep_idle(self) -> None:
+        oldest = self.loop.time() - IDLE_S
+        for connection in [each for each in self.connections if each.idle and each.heard < oldest]:
+            connection.close()
+        self._sweep = self.loop.call_later(IDLE_S / 4, self._sweep_idle)
+
+
+def _feed(socket: Any, data: bytes) -> None:
+    """Give bytes to a buffered protocol as if they had just been read."""
+    at = 0
+    while at < len(data):
+        room = socket.get_buffer(-1)
+        n = min(len(room), len(data) - at)
+        room[:n] = data[at : at + n]
+        socket.buffer_updated(n)
+        at += n
