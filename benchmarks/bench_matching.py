@@ -17,7 +17,7 @@ from polaris.exchange import COMMAND, MatchingEngine
 from polaris.exchange.arena import AT_ORDERS, LOW, OWNER, SHOWN, find
 from polaris.exchange.bits import U
 from polaris.exchange.matching import step
-from polaris.exchange.words import AMEND, CANCEL, FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, SUBMIT, TICKS
+from polaris.exchange.words import AMEND, CANCEL, EVENT_WORDS, FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, SUBMIT, TICKS
 
 BATCH = 4096
 LOWEST = 1_000_000  # ticks
@@ -128,7 +128,7 @@ def stream(n: int, books: int, resting: int, seed: int = 7) -> tuple[np.ndarray,
         roll(dice, 2)
     ids, alive, middle = np.zeros((books, 4 * resting + 64), np.int64), np.zeros(books, np.int64), np.full(books, MIDDLE)
     spread = max(64, resting // 20)  # a deep book is a wide one
-    mix, events, words = np.zeros(4, np.int64), np.zeros(8 * 1_000_000, np.int64), rows.view(np.int64)
+    mix, events, words = np.zeros(4, np.int64), np.zeros(EVENT_WORDS * 1_000_000, np.int64), rows.view(np.int64)
     next_id = write(dice, engine._arena, words, 0, filling, books, resting, spread, True, ids, alive, middle, 1, events, mix)
     mix[:] = 0
     write(dice, engine._arena, words, filling, filling + n, books, resting, spread, False, ids, alive, middle, next_id, events, mix)

@@ -6,7 +6,7 @@
     levels   2 words a tick    first slot << 32 | last slot, lots shown; a ladder has TICKS of them
     ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
     orders   8 words a slot    one cache line; orders of a tick are a list, first to come first; slot 0 is nobody
-    outbox   8 words an event  what the last single command told; its words came in by the inbox, in the header
+    outbox   12 words an event what the last single command told; its words came in by the inbox, in the header
 
 A book has four ladders: BIDS, ASKS and, for orders that wait, FALLING and RISING. A *place* is book * 4 + ladder. Ticks are counted
 from the book's lowest; "none" is -1 where the highest tick is best and TICKS where the lowest is, so it is beyond any limit.
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from polaris.domain.kernel import inlined
 from polaris.exchange.bits import BITMAP_WORDS, U, above, below, mark, unmark
-from polaris.exchange.words import MAX_ORDERS, MAX_PRICE, TICKS, TICKS_BITS
+from polaris.exchange.words import EVENT_WORDS, MAX_ORDERS, MAX_PRICE, TICKS, TICKS_BITS
 
 # header
 FREE = 0  # first slot of those given back; 0: none
@@ -39,6 +39,8 @@ AT_IDS = 10
 AT_ORDERS = 11
 AT_OUTBOX = 12
 OUTBOX_ROOM = 13  # events it holds
+NOW = 14  # ns UTC: the last CLOCK's
+SEQ = 15  # of the command that is done now
 INBOX = 16  # 8 words: a single command
 AT_BOOKS = 64
 BOOK_WORDS = 8
@@ -76,8 +78,8 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[
     at_levels = at_bitmaps + 4 * books * BITMAP_WORDS
     at_ids = at_levels + 8 * books * TICKS
     at_orders = at_ids + 2 * buckets
-    at_outbox = at_orders + 8 * (capacity + 1)
-    arena: npt.NDArray[np.int64] = _fresh(at_outbox + 8 * outbox)
+    at_outbox = -(-(at_orders + 8 * (capacity + 1)) // EVENT_WORDS) * EVENT_WORDS  # events are counted from the arena's begin
+    arena: npt.NDArray[np.int64] = _fresh(at_outbox + EVENT_WORDS * outbox)
     arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
     arena[AT_OUTBOX], arena[OUTBOX_ROOM] = at_outbox, outbox
     arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, AT_OUTBOX, BOOK_WORDS, DONE, ICEBERGS, INBOX, LAST, LIVE, LOWEST, new_arena
+from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, AT_OUTBOX, BOOK_WORDS, DONE, ICEBERGS, INBOX, LAST, LIVE, LOWEST, NOW, new_arena
 from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single
 from polaris.exchange.snapshot import stand, standing
 from polaris.exchange.words import (
@@ -22,6 +22,7 @@ from polaris.exchange.words import (
     CANCEL,
     COMMAND,
     EVENT,
+    EVENT_WORDS,
     FALLING,
     GTC,
     LIMIT,
@@ -60,19 +61,20 @@ class MatchingEngine:
         self._inbox = self._arena[INBOX : INBOX + 8]
         self._bytes = self._inbox.view(np.uint8).data
         at_outbox = int(self._arena[AT_OUTBOX])
-        self._outbox: Any = self._arena[at_outbox : at_outbox + 8 * outbox].view(EVENT)
+        self._outbox: Any = self._arena[at_outbox : at_outbox + EVENT_WORDS * outbox].view(EVENT)
         self._views: list[Events] = [self._outbox[:n] for n in range(VIEWS)]
         self._hold(1 << 14)
 
     @classmethod
-    def restored(cls, lowest: Sequence[int], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64]) -> "MatchingEngine":
-        """An engine in the state that `orders` and `last_prices` of another told: from here on both tell the same events.
+    def restored(cls, lowest: Sequence[int], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64], now: int = 0) -> "MatchingEngine":
+        """An engine in the state that `orders`, `last_prices` and `now` of another told: from here on both tell the same events.
 
         raises  ValueError where these can't be the state of such an engine
         """
         engine = cls(lowest, capacity)
         _check(np.asarray(lowest, np.int64), capacity, orders, last_prices)
         engine._books()[:, LAST] = np.where(last_prices == 0, -1, last_prices - lowest)
+        engine._arena[NOW] = now
         stand(engine._arena, np.ascontiguousarray(orders).view(np.int64).copy())
         return engine
 
@@ -93,7 +95,7 @@ class MatchingEngine:
         while start < end:
             n = process(self._arena, words, start, end, self._words, 0, self._room)
             start += int(self._arena[DONE])
-            told.append(self._words[: 8 * n].copy())
+            told.append(self._words[: EVENT_WORDS * n].copy())
             if start < end:
                 self._make_room()
         if len(told) == 1:
@@ -149,9 +151,14 @@ class MatchingEngine:
         lines = self._books()
         return np.where(lines[:, LAST] < 0, 0, lines[:, LAST] + lines[:, LOWEST])
 
+    @property
+    def now(self) -> int:
+        """The time of the last CLOCK, ns UTC; 0 before the first."""
+        return int(self._arena[NOW])
+
     def digest(self) -> str:
         """32 hex digits of the whole state."""
-        return state_digest(self.orders(), self.last_prices())
+        return state_digest(self.orders(), self.last_prices(), self.now)
 
     def __len__(self) -> int:
         return int(self._arena[LIVE])
@@ -172,7 +179,7 @@ class MatchingEngine:
 
     def _hold(self, room: int) -> None:
         self._room = room
-        self._words: npt.NDArray[np.int64] = np.empty(8 * room, np.int64)
+        self._words: npt.NDArray[np.int64] = np.empty(EVENT_WORDS * room, np.int64)
 
 
 def _check(lowest: npt.NDArray[np.int64], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64]) -> None:

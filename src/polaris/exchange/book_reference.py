@@ -16,6 +16,7 @@ from polaris.domain.orders import BUY, SELL
 from polaris.exchange import words as w
 from polaris.exchange.words import ASKS, BIDS, EVENT, FALLING, ORDER, RISING, TICKS, Commands, Events, Orders, state_digest
 
+NAMES = [name for name in w.COMMAND.names or () if name != "reserved"]
 MARKETS = (w.MARKET, w.MARKET_AMOUNT, w.STOP, w.TAKE_PROFIT)  # have no limit
 WAITING = (w.STOP, w.STOP_LIMIT, w.TAKE_PROFIT, w.TAKE_PROFIT_LIMIT)  # have a trigger
 MAY_REST = (w.GTC, w.POST_ONLY, w.POST_SLIDE)
@@ -90,13 +91,14 @@ class ReferenceEngine:
         self.alive: dict[int, Order] = {}
         self._told: list[tuple[int, ...]] = []
         self._seq = 0
+        self.now = 0
 
     def run(self, commands: Commands) -> Events:
         """Do commands in their order; returns what they caused (EVENT)."""
         self._told = []
         for command in commands:
             self._seq = int(command["seq"])
-            self._do(dict(zip(command.dtype.names or (), command.item(), strict=True)))
+            self._do({name: command[name].item() for name in NAMES})
         return np.array(self._told, EVENT)
 
     def orders(self) -> Orders:
@@ -114,23 +116,25 @@ class ReferenceEngine:
 
     def digest(self) -> str:
         """32 hex digits of the whole state."""
-        return state_digest(self.orders(), self.last_prices())
+        return state_digest(self.orders(), self.last_prices(), self.now)
 
     def _tell(
         self, kind: int, side: int, book: int, order_id: int, price: int, quantity: int, leaves: int,
-        reason: int = 0, maker_id: int = 0, maker_leaves: int = 0, kept_place: int = 0,
+        account: int, reason: int = 0, maker: Order | None = None, flags: int = 0,
     ) -> None:  # fmt: skip
-        self._told.append((kind, reason, kept_place, side, book, order_id, maker_id, price, quantity, leaves, maker_leaves, self._seq))
+        maker_id, maker_leaves, maker_account = (maker.order_id, maker.open, maker.account) if maker is not None else (0, 0, 0)
+        one = (kind, reason, flags, side, book, order_id, maker_id, price, quantity, leaves, maker_leaves, self._seq)
+        self._told.append((*one, account, maker_account, 0, 0, self.now))
 
     def _reject(self, command: dict[str, int], reason: int) -> None:
         c = command
-        self._tell(w.REJECTED, c["side"], c["book"], c["order_id"], c["price"], c["quantity"], 0, reason)
+        self._tell(w.REJECTED, c["side"], c["book"], c["order_id"], c["price"], c["quantity"], 0, c["account"], reason)
 
     def _end(self, kind: int, order: Order, reason: int = 0) -> None:
         """Take an order out of the book and tell so."""
         self.books[order.book].leave(order)
         del self.alive[order.order_id]
-        self._tell(kind, order.side, order.book, order.order_id, order.price, order.open, 0, reason)
+        self._tell(kind, order.side, order.book, order.order_id, order.price, order.open, 0, order.account, reason)
 
     def _do(self, command: dict[str, int]) -> None:
         match command["operation"]:
@@ -144,8 +148,13 @@ class ReferenceEngine:
                 self._amend(command)
             case w.MASS_CANCEL:
                 self._mass_cancel(command)
+            case w.CLOCK:
+                if command["price"] < self.now:
+                    return self._reject(command, w.TIME)
+                self.now = command["price"]
             case _:
                 self._reject(command, w.BAD_OPERATION)
+        return None
 
     def _named(self, command: dict[str, int]) -> Order | None:
         """The order a command means; tells a refusal where there is none."""
@@ -182,12 +191,12 @@ class ReferenceEngine:
             order.ladder = RISING if (order.side == BUY) == (order.order_type in (w.STOP, w.STOP_LIMIT)) else FALLING
             if book.last and (book.last >= order.trigger if order.ladder == RISING else book.last <= order.trigger):
                 return self._reject(command, w.TRIGGERED_ALREADY)
-            self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown)
+            self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
             self.alive[order.order_id] = order
             return book.join(order)
         if not self._may_post(order):
             return self._reject(command, w.WOULD_TAKE)
-        self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown)
+        self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
         return self._fire(book, self._execute(order))
 
     def _fault(self, c: dict[str, int]) -> int:
@@ -210,6 +219,8 @@ class ReferenceEngine:
             return w.BAD_PREVENTION
         if c["account"] < 0:
             return w.BAD_ACCOUNT
+        if c["flags"] or c["role"]:
+            return w.BAD_OPERATION
         if not 0 < c["quantity"] <= (w.MAX_AMOUNT if kind == w.MARKET_AMOUNT else w.MAX_QUANTITY):
             return w.BAD_QUANTITY
         if c["price"] != 0 if kind in MARKETS else not book.holds(c["price"]):
@@ -267,13 +278,13 @@ class ReferenceEngine:
     def _execute(self, order: Order) -> list[int]:
         """Match an accepted order, then rest or expire what is left; returns the prices it traded at."""
         if order.time_in_force == w.FOK and not self._fillable(order):
-            self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, w.NOT_FILLABLE)
+            self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, w.NOT_FILLABLE)
             return []
         prices, reason = self._match(order)
         if order.shown == 0:
             return prices
         if reason or order.time_in_force not in MAY_REST:
-            self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, reason or w.REMAINDER)
+            self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, reason or w.REMAINDER)
             return prices
         self._rest(order)
         return prices
@@ -314,9 +325,7 @@ class ReferenceEngine:
             if kind == w.FILL:
                 prices.append(price)
                 book.last = price
-            self._tell(
-                kind, taker.side, taker.book, taker.order_id, price, quantity, taker.shown, maker_id=maker.order_id, maker_leaves=maker.open
-            )  # fmt: skip
+            self._tell(kind, taker.side, taker.book, taker.order_id, price, quantity, taker.shown, taker.account, maker=maker)
             if maker.shown == 0:
                 book.leave(maker)
                 if maker.hidden == 0:
@@ -325,7 +334,7 @@ class ReferenceEngine:
                     maker.shown = min(maker.display, maker.hidden)
                     maker.hidden -= maker.shown
                     book.join(maker)
-                    self._tell(w.REFRESHED, maker.side, maker.book, maker.order_id, price, maker.shown, maker.open)
+                    self._tell(w.REFRESHED, maker.side, maker.book, maker.order_id, price, maker.shown, maker.open, maker.account)
         return prices, 0
 
     def _fire(self, book: Book, prices: list[int]) -> None:
@@ -337,7 +346,7 @@ class ReferenceEngine:
                     while (tick := book.best(ladder)) is not None and (tick <= max(prices) if ladder == RISING else tick >= min(prices)):
                         order = book.ladders[ladder][tick][0]
                         book.leave(order)
-                        self._tell(w.TRIGGERED, order.side, order.book, order.order_id, order.price, order.shown, order.shown)
+                        self._tell(w.TRIGGERED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
                         fired.append(order)
             if not fired:
                 return
@@ -347,7 +356,7 @@ class ReferenceEngine:
             if self._may_post(order):
                 prices = self._execute(order)
             else:
-                self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, w.WOULD_TAKE)
+                self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, w.WOULD_TAKE)
                 prices = []
 
     def _amend(self, command: dict[str, int]) -> None:
@@ -362,7 +371,7 @@ class ReferenceEngine:
             if price != order.price or quantity > order.shown:
                 return self._reject(command, w.NOT_RESTING)
             order.shown = quantity
-            return self._tell(w.AMENDED, order.side, order.book, order.order_id, price, quantity, quantity, kept_place=1)
+            return self._tell(w.AMENDED, order.side, order.book, order.order_id, price, quantity, quantity, order.account, flags=w.KEPT_PLACE)
         if not book.holds(price):
             return self._reject(command, w.BAD_PRICE)
         if order.display and -(-quantity // order.display) > w.MAX_SLICES:
@@ -370,11 +379,11 @@ class ReferenceEngine:
         if price == order.price and quantity <= order.open:
             order.shown = min(order.shown, quantity)
             order.hidden = quantity - order.shown
-            return self._tell(w.AMENDED, order.side, order.book, order.order_id, price, quantity, quantity, kept_place=1)
+            return self._tell(w.AMENDED, order.side, order.book, order.order_id, price, quantity, quantity, order.account, flags=w.KEPT_PLACE)
         amended = replace(order, price=price, shown=quantity, hidden=0)
         if not self._may_post(amended):
             return self._reject(command, w.WOULD_TAKE)
         book.leave(order)
         del self.alive[order.order_id]
-        self._tell(w.AMENDED, order.side, order.book, order.order_id, amended.price, quantity, quantity)
+        self._tell(w.AMENDED, order.side, order.book, order.order_id, amended.price, quantity, quantity, order.account)
         return self._fire(book, self._execute(amended))

@@ -22,7 +22,7 @@ from polaris.exchange.arena import (
     release,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.telling import SIDE, has_no_limit, heading, reject, sells, tell
+from polaris.exchange.telling import FLAGS, SIDE, has_no_limit, heading, reject, sells, tell
 from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.triggers import fire, reaches
 from polaris.exchange.words import (
@@ -33,6 +33,7 @@ from polaris.exchange.words import (
     BAD_SIDE,
     CANCELLED,
     FALLING,
+    KEPT_PLACE,
     MAX_QUANTITY,
     MAX_SLICES,
     NO_SUCH_BOOK,
@@ -49,19 +50,19 @@ def cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """Take an order out because somebody asked."""
     slot = named(arena, commands, at)
     if slot == 0:
-        return reject(commands, at, events, n, UNKNOWN_ORDER)
-    return cancelled(arena, events, n, slot, commands[U(at + 7)])
+        return reject(arena, commands, at, events, n, UNKNOWN_ORDER)
+    return cancelled(arena, events, n, slot)
 
 
 @kernel
 def mass_cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """Take out all orders of a book (or all books), of a side and an account where these are named: best first."""
-    word, account, seq = commands[U(at)], commands[U(at + 6)] & LOW, commands[U(at + 7)]
+    word, account = commands[U(at)], commands[U(at + 6)] & LOW
     start, end, side = word >> 32, (word >> 32) + 1, (word >> SIDE) & 0xFF
     if start < -1 or start >= arena[U(BOOKS)]:
-        return reject(commands, at, events, n, NO_SUCH_BOOK)
+        return reject(arena, commands, at, events, n, NO_SUCH_BOOK)
     if side != 0 and side != 1 and side != 0xFF:
-        return reject(commands, at, events, n, BAD_SIDE)
+        return reject(arena, commands, at, events, n, BAD_SIDE)
     if start == -1:
         start, end = 0, arena[U(BOOKS)]
     orders = arena[U(AT_ORDERS)]
@@ -75,7 +76,7 @@ def mass_cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
                 after = arena[U(order + AFTER)]
                 its_side = 0xFF if sells(arena[U(order + TRAITS)]) else 1
                 if (side == 0 or side == its_side) and (account == 0 or arena[U(order + OWNER)] >> 32 == account):
-                    n = cancelled(arena, events, n, slot, seq)
+                    n = cancelled(arena, events, n, slot)
                 slot = after
             tick = following
     return n
@@ -86,52 +87,52 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """Change an order: less at the same price keeps its place, anything else enters the book anew."""
     slot = named(arena, commands, at)
     if slot == 0:
-        return reject(commands, at, events, n, UNKNOWN_ORDER)
-    order_id, quantity, seq = commands[U(at + 1)], commands[U(at + 3)], commands[U(at + 7)]
+        return reject(arena, commands, at, events, n, UNKNOWN_ORDER)
+    order_id, quantity = commands[U(at + 1)], commands[U(at + 3)]
     if quantity <= 0 or quantity > MAX_QUANTITY:
-        return reject(commands, at, events, n, BAD_QUANTITY)
+        return reject(arena, commands, at, events, n, BAD_QUANTITY)
     order = arena[U(AT_ORDERS)] + 8 * slot
     traits, owner, shown, hidden = arena[U(order + TRAITS)], arena[U(order + OWNER)], arena[U(order + SHOWN)], arena[U(order + HIDDEN)]
     place, order_type, time_in_force = traits & LOW, (traits >> 32) & 0xFF, (traits >> 40) & 0xFF
-    book, tick, sell = place >> 2, owner & LOW, sells(traits)
+    book, tick, account, sell = place >> 2, owner & LOW, owner >> 32, sells(traits)
     lowest = arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     price = tick + lowest
     if place & 3 >= FALLING:
         price = 0 if has_no_limit(order_type) else hidden + lowest
         if quantity > shown or (commands[U(at + 2)] != 0 and commands[U(at + 2)] != price):
-            return reject(commands, at, events, n, NOT_RESTING)
+            return reject(arena, commands, at, events, n, NOT_RESTING)
         arena[U(level_of(arena, place, tick) + 1)] -= shown - quantity
         arena[U(order + SHOWN)] = quantity
-        return tell(events, n, AMENDED | (1 << 16) | heading(book, sell), order_id, 0, price, quantity, quantity, 0, seq)
+        return tell(arena, events, n, AMENDED | (KEPT_PLACE << FLAGS) | heading(book, sell), order_id, account, price, quantity, quantity)
     if commands[U(at + 2)] != 0:
         price = commands[U(at + 2)]
     limit = price - lowest
     if limit < 0 or limit >= TICKS:
-        return reject(commands, at, events, n, BAD_PRICE)
+        return reject(arena, commands, at, events, n, BAD_PRICE)
     display = arena[U(order + DISPLAY)]
     if display != 0 and (quantity - 1) // display >= MAX_SLICES:
-        return reject(commands, at, events, n, BAD_DISPLAY)
+        return reject(arena, commands, at, events, n, BAD_DISPLAY)
     if limit == tick and quantity <= shown + hidden:
         if quantity < shown:
             arena[U(level_of(arena, place, tick) + 1)] -= shown - quantity
             arena[U(order + SHOWN)] = quantity
             shown = quantity
         arena[U(order + HIDDEN)] = quantity - shown
-        return tell(events, n, AMENDED | (1 << 16) | heading(book, sell), order_id, 0, price, quantity, quantity, 0, seq)
+        return tell(arena, events, n, AMENDED | (KEPT_PLACE << FLAGS) | heading(book, sell), order_id, account, price, quantity, quantity)
     if time_in_force >= POST_ONLY and crosses(arena, book, sell, limit):
         limit = slid(arena, book, sell)
         if time_in_force == POST_ONLY or limit < 0 or limit >= TICKS:
-            return reject(commands, at, events, n, WOULD_TAKE)
+            return reject(arena, commands, at, events, n, WOULD_TAKE)
     leave(arena, place, tick, slot)
     release(arena, slot)
-    n = tell(events, n, AMENDED | heading(book, sell), order_id, 0, limit + lowest, quantity, quantity, 0, seq)
-    account, prevention = owner >> 32, (traits >> 48) & 0xFF
-    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq)
-    return fire(arena, events, n, book, first, seq) if reaches(arena, book, first) else n
+    n = tell(arena, events, n, AMENDED | heading(book, sell), order_id, account, limit + lowest, quantity, quantity)
+    prevention = (traits >> 48) & 0xFF
+    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
+    return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
 
 
 @inlined
-def cancelled(arena, events, n, slot, seq):  # type: ignore[no-untyped-def]
+def cancelled(arena, events, n, slot):  # type: ignore[no-untyped-def]
     """Take an order out and tell so."""
     order = arena[U(AT_ORDERS)] + 8 * slot
     traits, tick = arena[U(order + TRAITS)], arena[U(order + OWNER)] & LOW
@@ -143,7 +144,7 @@ def cancelled(arena, events, n, slot, seq):  # type: ignore[no-untyped-def]
     else:
         price = 0 if has_no_limit((traits >> 32) & 0xFF) else price - tick + hidden
     leave(arena, place, tick, slot)
-    n = tell(events, n, CANCELLED | heading(place >> 2, sells(traits)), arena[U(order + ID)], 0, price, lots, 0, 0, seq)
+    n = tell(arena, events, n, CANCELLED | heading(place >> 2, sells(traits)), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, lots, 0)
     release(arena, slot)
     return n
 

@@ -4,8 +4,8 @@
     submit  -> check -> accept -> execute -> fire the stops its trades reached
     execute -> all or nothing? -> trade -> rest or expire
 
-`book_reference` says the same in plain Python. Commands and events are int64 words here, eight each, little end first:
-the layouts of `words`. `sell` is 1 for an order to sell, 0 to buy; prices inside are ticks of the book, counted from its lowest.
+`book_reference` says the same in plain Python. Commands and events are int64 words here, little end first: the layouts
+of `words`. `sell` is 1 for an order to sell, 0 to buy; prices inside are ticks of the book, counted from its lowest.
 """
 
 from polaris.domain.kernel import inlined, kernel
@@ -29,8 +29,10 @@ from polaris.exchange.arena import (
     LOW,
     LOWEST,
     MASK,
+    NOW,
     OUTBOX_ROOM,
     OWNER,
+    SEQ,
     TRAITS,
     find,
     level_of,
@@ -55,9 +57,11 @@ from polaris.exchange.words import (
     BAD_TIME_IN_FORCE,
     BAD_TRIGGER,
     CANCEL,
+    CLOCK,
     DECREMENT,
     DUPLICATE_ORDER,
     ENGINE_FULL,
+    EVENT_WORDS,
     FALLING,
     FOK,
     IOC,
@@ -77,6 +81,7 @@ from polaris.exchange.words import (
     TAKE_PROFIT_LIMIT,
     TICKS,
     TICKS_BITS,
+    TIME,
     TRIGGERED_ALREADY,
     WOULD_TAKE,
 )
@@ -91,8 +96,8 @@ ROOM = 16 + ROOM_AN_ORDER + ROOM_AN_ICEBERG  # the command's own order
 def process(arena, commands, start, end, events, n, room):  # type: ignore[no-untyped-def]
     """Do commands [start, end); returns where the events they told end.
 
-    commands  int64[8 end]   read
-    events    int64[8 room]  written from event n on
+    commands  int64[8 end]    read
+    events    int64[12 room]  written from event n on
     Stops before a command whose events might not fit: arena[DONE] is how many were done.
     """
     mask, at_ids, at_orders, at_levels = arena[U(MASK)], arena[U(AT_IDS)], arena[U(AT_ORDERS)], arena[U(AT_LEVELS)]
@@ -128,7 +133,7 @@ def process(arena, commands, start, end, events, n, room):  # type: ignore[no-un
 @kernel
 def single(arena):  # type: ignore[no-untyped-def]
     """Do the command in the inbox, its events into the outbox; returns how many, -1 where they might not fit: then nothing was done."""
-    start = arena[U(AT_OUTBOX)] >> 3
+    start = arena[U(AT_OUTBOX)] // EVENT_WORDS
     n = process(arena, arena, INBOX >> 3, (INBOX >> 3) + 1, arena, start, start + arena[U(OUTBOX_ROOM)])
     return n - start if arena[U(DONE)] != 0 else -1
 
@@ -137,6 +142,7 @@ def single(arena):  # type: ignore[no-untyped-def]
 def step(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """Do the command whose words begin at `at`; returns the number of events told so far, as all below do."""
     operation = commands[U(at)] & 0xFF
+    arena[U(SEQ)] = commands[U(at + 7)]
     if operation == SUBMIT:
         return submit(arena, commands, at, events, n)
     if operation == CANCEL:
@@ -145,7 +151,18 @@ def step(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         return amend(arena, commands, at, events, n)
     if operation == MASS_CANCEL:
         return mass_cancel(arena, commands, at, events, n)
-    return reject(commands, at, events, n, BAD_OPERATION)
+    if operation == CLOCK:
+        return clock(arena, commands, at, events, n)
+    return reject(arena, commands, at, events, n, BAD_OPERATION)
+
+
+@inlined
+def clock(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
+    """Time passes."""
+    if commands[U(at + 2)] < arena[U(NOW)]:
+        return reject(arena, commands, at, events, n, TIME)
+    arena[U(NOW)] = commands[U(at + 2)]
+    return n
 
 
 @inlined
@@ -153,11 +170,11 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """A new order."""
     reason = fault(arena, commands, at)
     if reason != 0:
-        return reject(commands, at, events, n, reason)
+        return reject(arena, commands, at, events, n, reason)
     word = commands[U(at)]
     book, sell = word >> 32, (word >> 31) & 1
     order_type, time_in_force = (word >> 8) & 0xFF, (word >> 16) & 0xFF
-    order_id, quantity, display, seq = commands[U(at + 1)], commands[U(at + 3)], commands[U(at + 5)], commands[U(at + 7)]
+    order_id, quantity, display = commands[U(at + 1)], commands[U(at + 3)], commands[U(at + 5)]
     account, prevention = commands[U(at + 6)] & LOW, (commands[U(at + 6)] >> 32) & 0xFF
     line = AT_BOOKS + BOOK_WORDS * book
     price = commands[U(at + 2)]
@@ -169,8 +186,8 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         rising = (sell == 0) == (order_type == STOP or order_type == STOP_LIMIT)
         last = arena[U(line + LAST)]
         if last >= 0 and (last >= trigger if rising else last <= trigger):
-            return reject(commands, at, events, n, TRIGGERED_ALREADY)
-        n = tell(events, n, ACCEPTED | heading(book, sell), order_id, 0, price, quantity, quantity, 0, seq)
+            return reject(arena, commands, at, events, n, TRIGGERED_ALREADY)
+        n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
         if has_no_limit(order_type):
             limit = 0
         place = 4 * book + (RISING if rising else FALLING)
@@ -179,11 +196,11 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     if time_in_force >= POST_ONLY and crosses(arena, book, sell, limit):
         limit = slid(arena, book, sell)
         if time_in_force == POST_ONLY or limit < 0 or limit >= TICKS:
-            return reject(commands, at, events, n, WOULD_TAKE)
+            return reject(arena, commands, at, events, n, WOULD_TAKE)
         price = limit + arena[U(line + LOWEST)]
-    n = tell(events, n, ACCEPTED | heading(book, sell), order_id, 0, price, quantity, quantity, 0, seq)
-    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq)
-    return fire(arena, events, n, book, first, seq) if reaches(arena, book, first) else n
+    n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
+    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
+    return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
 
 
 @kernel
@@ -215,6 +232,8 @@ def fault(arena, commands, at):  # type: ignore[no-untyped-def]
         return BAD_PREVENTION
     if owner & 0x80000000 != 0:
         return BAD_ACCOUNT
+    if (owner >> 40) & 0xFFFF != 0:  # flags, roles
+        return BAD_OPERATION
     quantity = commands[U(at + 3)]
     if quantity <= 0 or quantity > (MAX_AMOUNT if order_type == MARKET_AMOUNT else MAX_QUANTITY):
         return BAD_QUANTITY

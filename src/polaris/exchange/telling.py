@@ -1,19 +1,27 @@
-"""What an event is made of, and what the traits of an order mean."""
+"""How an event is written, and what the traits of an order mean."""
 
 from polaris.domain.kernel import inlined
+from polaris.exchange.arena import LOW, NOW, SEQ
 from polaris.exchange.bits import U
-from polaris.exchange.words import FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT
+from polaris.exchange.words import EVENT_WORDS, FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT
 
 BOOK_AND_SIDE = ~0xFFFFFF  # of a command's and an event's first word
+FLAGS = 16  # where the flags are in an event's
 SIDE = 24  # where the side is in it
 BUYS = 1 << SIDE
 SELLS = 0xFF << SIDE
 
 
 @inlined
-def tell(events, n, head, order_id, maker_id, price, quantity, leaves, maker_leaves, seq):  # type: ignore[no-untyped-def]
-    """Write one event."""
-    at = 8 * n
+def tell(arena, events, n, head, order_id, account, price, quantity, leaves):  # type: ignore[no-untyped-def]
+    """Write an event of one order."""
+    return tell_both(arena, events, n, head, order_id, account, price, quantity, leaves, 0, 0, 0, 0, 0)
+
+
+@inlined
+def tell_both(arena, events, n, head, order_id, account, price, quantity, leaves, maker_id, maker_account, maker_leaves, fee, maker_fee):  # type: ignore[no-untyped-def]
+    """Write an event of an order and the one that rested; the sequence and the time are the arena's."""
+    at = EVENT_WORDS * n
     events[U(at)] = head
     events[U(at + 1)] = order_id
     events[U(at + 2)] = maker_id
@@ -21,15 +29,19 @@ def tell(events, n, head, order_id, maker_id, price, quantity, leaves, maker_lea
     events[U(at + 4)] = quantity
     events[U(at + 5)] = leaves
     events[U(at + 6)] = maker_leaves
-    events[U(at + 7)] = seq
+    events[U(at + 7)] = arena[U(SEQ)]
+    events[U(at + 8)] = account | (maker_account << 32)
+    events[U(at + 9)] = fee
+    events[U(at + 10)] = maker_fee
+    events[U(at + 11)] = arena[U(NOW)]
     return n + 1
 
 
 @inlined
-def reject(commands, at, events, n, reason):  # type: ignore[no-untyped-def]
+def reject(arena, commands, at, events, n, reason):  # type: ignore[no-untyped-def]
     """Tell that a command is refused."""
     head = REJECTED | (reason << 8) | (commands[U(at)] & BOOK_AND_SIDE)
-    return tell(events, n, head, commands[U(at + 1)], 0, commands[U(at + 2)], commands[U(at + 3)], 0, 0, commands[U(at + 7)])
+    return tell(arena, events, n, head, commands[U(at + 1)], commands[U(at + 6)] & LOW, commands[U(at + 2)], commands[U(at + 3)], 0)
 
 
 @inlined

@@ -32,7 +32,7 @@ from polaris.exchange.arena import (
     take_slot,
 )
 from polaris.exchange.bits import U, unmark
-from polaris.exchange.telling import has_no_limit, heading, tell
+from polaris.exchange.telling import has_no_limit, heading, tell, tell_both
 from polaris.exchange.words import (
     DECREMENT,
     EXPIRE_MAKER,
@@ -52,7 +52,7 @@ from polaris.exchange.words import (
 
 
 @kernel
-def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq):  # type: ignore[no-untyped-def]
+def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention):  # type: ignore[no-untyped-def]
     """Match an accepted order, then rest or expire what is left; returns (events told, first tick it traded at or -1)."""
     line = AT_BOOKS + BOOK_WORDS * book
     price = limit + arena[U(line + LOWEST)]
@@ -63,7 +63,7 @@ def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quan
     if time_in_force == FOK and not fillable(arena, book, sell, limit, quantity, account, prevention):
         reason = NOT_FILLABLE
     elif crosses(arena, book, sell, limit):
-        n, left, reason, first = trade(arena, events, n, book, sell, limit, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention, seq)
+        n, left, reason, first = trade(arena, events, n, book, sell, limit, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention)
     if left == 0:
         return n, first
     if reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
@@ -72,7 +72,7 @@ def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quan
         return n, first
     if reason == 0:
         reason = REMAINDER
-    return tell(events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, 0, price, left, 0, 0, seq), first
+    return tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0), first
 
 
 @kernel
@@ -103,7 +103,7 @@ def fillable(arena, book, sell, limit, want, account, prevention):  # type: igno
 
 
 @kernel
-def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, account, prevention, seq):  # type: ignore[no-untyped-def]
+def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, account, prevention):  # type: ignore[no-untyped-def]
     """Trade with the other side while it is within the limit.
 
     left     int64  lots to trade; by_amount: ticks times lots
@@ -152,7 +152,8 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
                 arena[U(line + LAST)] = tick
                 if first < 0:
                     first = tick
-            n = tell(events, n, kind | head, order_id, arena[U(order + ID)], price, quantity, left, shown + hidden, seq)
+            maker, owner = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
+            n = tell_both(arena, events, n, kind | head, order_id, account, price, quantity, left, maker, owner, shown + hidden, 0, 0)
             if shown != 0 or hidden != 0:
                 arena[U(order + SHOWN)] = shown
                 refresh = shown == 0
@@ -174,13 +175,13 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
         if short:
             return n, left, REMAINDER, first
         if refresh:
-            n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot, seq)
+            n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot)
         elif own:
             if prevention >= EXPIRE_MAKER:
                 leave(arena, place, tick, slot)
                 open_lots = arena[U(order + SHOWN)] + arena[U(order + HIDDEN)]
                 ended = EXPIRED | (SELF_TRADE << 8) | heading(book, 1 - sell)
-                n = tell(events, n, ended, arena[U(order + ID)], 0, price, open_lots, 0, 0, seq)
+                n = tell(arena, events, n, ended, arena[U(order + ID)], account, price, open_lots, 0)
                 release(arena, slot)
             if prevention != EXPIRE_MAKER:
                 return n, left, SELF_TRADE, first
@@ -188,7 +189,7 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
 
 
 @kernel
-def refreshed(arena, events, n, book, sell, place, tick, slot, seq):  # type: ignore[no-untyped-def]
+def refreshed(arena, events, n, book, sell, place, tick, slot):  # type: ignore[no-untyped-def]
     """Show an iceberg's next lots, at the end of its tick's queue."""
     order = arena[U(AT_ORDERS)] + 8 * slot
     leave(arena, place, tick, slot)
@@ -198,7 +199,7 @@ def refreshed(arena, events, n, book, sell, place, tick, slot, seq):  # type: ig
     arena[U(order + HIDDEN)] = open_lots - shown
     join(arena, place, tick, slot)
     price = tick + arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
-    return tell(events, n, REFRESHED | heading(book, sell), arena[U(order + ID)], 0, price, shown, open_lots, 0, seq)
+    return tell(arena, events, n, REFRESHED | heading(book, sell), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, shown, open_lots)
 
 
 @inlined

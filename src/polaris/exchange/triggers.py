@@ -25,7 +25,7 @@ from polaris.exchange.words import EXPIRED, FALLING, POST_ONLY, RISING, TICKS, T
 
 
 @kernel
-def fire(arena, events, n, book, first, seq):  # type: ignore[no-untyped-def]
+def fire(arena, events, n, book, first):  # type: ignore[no-untyped-def]
     """Fire what these trades reached, nearest trigger first, rising before falling; then what the fired ones' trades reach, and so on.
 
     What is fired waits for its turn in a queue made of the slots themselves.
@@ -61,7 +61,7 @@ def fire(arena, events, n, book, first, seq):  # type: ignore[no-untyped-def]
                 sell = sells(traits)
                 price = 0 if has_no_limit(order_type) else arena[U(order + HIDDEN)] + lowest
                 lots = arena[U(order + SHOWN)]
-                n = tell(events, n, TRIGGERED | heading(book, sell), arena[U(order + ID)], 0, price, lots, lots, 0, seq)
+                n = tell(arena, events, n, TRIGGERED | heading(book, sell), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, lots, lots)
         if front == 0:
             return n
         order = orders + 8 * front
@@ -77,11 +77,11 @@ def fire(arena, events, n, book, first, seq):  # type: ignore[no-untyped-def]
         taking = time_in_force >= POST_ONLY and crosses(arena, book, sell, limit)
         moved = slid(arena, book, sell)
         if taking and (time_in_force == POST_ONLY or moved < 0 or moved >= TICKS):
-            n = tell(events, n, EXPIRED | (WOULD_TAKE << 8) | heading(book, sell), order_id, 0, limit + lowest, quantity, 0, 0, seq)
+            n = tell(arena, events, n, EXPIRED | (WOULD_TAKE << 8) | heading(book, sell), order_id, account, limit + lowest, quantity, 0)
         else:
             if taking:
                 limit = moved
-            n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention, seq)
+            n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""What may be asked of the exchange and what it tells: 64 bytes of integers a command, 64 bytes an event.
+"""What may be asked of the exchange and what it tells: 64 bytes of integers a command, 96 bytes an event.
 
 A command asks one thing, under the sequence the journal gave it; every event carries the sequence of the command that caused
 it. What a command's words mean depends on its operation; fields not named here are not looked at:
@@ -9,6 +9,18 @@ it. What a command's words mean depends on its operation; fields not named here 
 | CANCEL      | which     | -              | -                                              | owner, 0 = anybody  |
 | AMEND       | which     | -              | new price (0 = as it is), new open quantity    | owner, 0 = anybody  |
 | MASS_CANCEL | -         | which, -1 = all| -                  (side: BUY, SELL, 0 = both) | whose, 0 = all      |
+| CLOCK       | -         | -              | price: ns UTC, never less than before          | -                   |
+| EXPIRE_AT   | which     | -              | price: ns UTC when it ends                     | owner, 0 = anybody  |
+| SET_PHASE   | -         | which, -1 = all| quantity: the phase                            | -                   |
+| SET_RULE    | -         | which, -1 = all| trigger: which rule, price: its value          | -                   |
+| DEPOSIT     | -         | asset          | quantity: units                                | whose               |
+| WITHDRAW    | -         | asset          | quantity: units                                | whose               |
+| TRANSFER    | to whom   | asset          | quantity: units                                | from whom           |
+| SET_LIMIT   | -         | see the limits | trigger: which limit, price: its value         | whose               |
+| SET_TIER    | -         | -              | quantity: the tier                             | whose               |
+| SET_FEE     | the tier  | -              | price: maker ppm, quantity: taker ppm          | -                   |
+| KILL        | -         | -              | -   all orders end, what opens is refused      | whose, 0 = all      |
+| REVIVE      | -         | -              | -                                              | whose, 0 = all      |
 
 | order type        | price | trigger | quantity                                  | time in force                  |
 |-------------------|-------|---------|-------------------------------------------|--------------------------------|
@@ -45,7 +57,9 @@ COMMAND = np.dtype(
         ("display", "<i8"),  # lots shown at a time by an iceberg; 0 shows all
         ("account", "<i4"),
         ("prevention", "<u1"),  # what to do where the order would trade with its own account
-        ("reserved", "V3"),
+        ("flags", "<u1"),  # REDUCE_ONLY
+        ("role", "<u1"),  # in a list of orders: ALONE, OCO_FIRST ...
+        ("reserved", "V1"),
         ("seq", "<i8"),  # given by whoever wrote the command down
     ]
 )
@@ -53,7 +67,7 @@ EVENT = np.dtype(
     [
         ("kind", "<u1"),
         ("reason", "<u1"),
-        ("kept_place", "<u1"),  # AMENDED: 1 where the order kept its place in the queue
+        ("flags", "<u1"),  # KEPT_PLACE ...
         ("side", "<i1"),  # of order_id; a fill's taker
         ("book", "<i4"),
         ("order_id", "<i8"),
@@ -63,9 +77,15 @@ EVENT = np.dtype(
         ("leaves", "<i8"),  # what stays open of order_id, lots (MARKET_AMOUNT: ticks times lots)
         ("maker_leaves", "<i8"),  # what stays open of maker_id, hidden lots with it
         ("seq", "<i8"),  # of the command that caused it
+        ("account", "<i4"),  # order_id's owner; of a refusal what the command said
+        ("maker_account", "<i4"),  # maker_id's owner
+        ("fee", "<i8"),  # FILL: what order_id's owner paid, in units of the asset he received: a buyer base, a seller quote
+        ("maker_fee", "<i8"),  # FILL: the same of maker_id's owner
+        ("ts", "<i8"),  # ns UTC: the last CLOCK's
     ]
 )
-assert COMMAND.itemsize == EVENT.itemsize == 64
+EVENT_WORDS: Final = 12
+assert COMMAND.itemsize == 64 and EVENT.itemsize == 8 * EVENT_WORDS
 Commands = npt.NDArray[np.void]  # a 1-d array of dtype COMMAND
 Events = npt.NDArray[np.void]  # a 1-d array of dtype EVENT
 
@@ -74,6 +94,31 @@ SUBMIT: Final = 1
 CANCEL: Final = 2
 AMEND: Final = 3
 MASS_CANCEL: Final = 4
+CLOCK: Final = 5
+EXPIRE_AT: Final = 6
+SET_PHASE: Final = 7
+SET_RULE: Final = 8
+DEPOSIT: Final = 16
+WITHDRAW: Final = 17
+TRANSFER: Final = 18
+SET_LIMIT: Final = 19
+SET_TIER: Final = 20
+SET_FEE: Final = 21
+KILL: Final = 22
+REVIVE: Final = 23
+
+# flags of a command
+REDUCE_ONLY: Final = 1  # may only make the account's position in this book smaller
+
+# roles in a list of orders; its legs are commands next to each other, of order ids next to each other, accepted all or none
+ALONE: Final = 0
+OCO_FIRST: Final = 1  # one cancels the other
+OCO_SECOND: Final = 2
+OTO_WORKING: Final = 3  # one triggers the other
+OTO_PENDING: Final = 4
+OTOCO_WORKING: Final = 5  # one triggers two of which one cancels the other
+OTOCO_FIRST: Final = 6
+OTOCO_SECOND: Final = 7
 
 # order types
 LIMIT: Final = 1
@@ -83,6 +128,8 @@ STOP: Final = 4
 STOP_LIMIT: Final = 5
 TAKE_PROFIT: Final = 6
 TAKE_PROFIT_LIMIT: Final = 7
+TRAILING_STOP: Final = 8  # display: the trail, above 0 ticks, below 0 basis points; trigger: from which price on, 0 = at once
+TRAILING_STOP_LIMIT: Final = 9
 
 # time in force; GTC, POST_ONLY and POST_SLIDE may rest
 GTC: Final = 0
@@ -108,7 +155,26 @@ REJECTED: Final = 6  # ............ as the command said
 TRIGGERED: Final = 7  # ........... the order's; it enters the book now
 REFRESHED: Final = 8  # ........... the iceberg's next lots shown, at the end of the queue
 PREVENTED: Final = 9  # ........... what did not trade with itself: both orders shrank by it
-EVENT_NAMES: Final = ("", "accepted", "fill", "cancelled", "expired", "amended", "rejected", "triggered", "refreshed", "prevented")
+BALANCE: Final = 10  # ............ the change, units; book is the asset, leaves what is free now
+PHASE: Final = 11  # .............. the phase; price and maker_leaves are the auction's price and lots
+SETTING: Final = 12  # ............ as the command said, SET_RULE and SET_LIMIT: which; price and order_id as said, leaves: the operation
+ACTIVATED: Final = 13  # .......... the order's, pending until now
+EVENT_NAMES: Final = (
+    "", "accepted", "fill", "cancelled", "expired", "amended", "rejected", "triggered", "refreshed", "prevented", "balance", "phase", "setting",
+    "activated",
+)  # fmt: skip
+
+# flags of an event
+KEPT_PLACE: Final = 1  # AMENDED: in the queue
+REDUCES: Final = 2  # a reduce-only order
+PENDING: Final = 4  # ACCEPTED, of an order that enters when another fills
+IN_AUCTION: Final = 8  # FILL: of an uncrossing
+
+# phases of a book
+CONTINUOUS: Final = 0
+AUCTION: Final = 1  # orders gather, nothing trades, until the phase changes
+HALTED: Final = 2  # cancels only
+CLOSED: Final = 3
 
 # reasons: of a refusal
 BAD_OPERATION: Final = 1
@@ -133,10 +199,31 @@ NOT_RESTING: Final = 18  # a waiting order's price can't change, nor its quantit
 REMAINDER: Final = 19  # nothing more to take at its price
 NOT_FILLABLE: Final = 20  # FOK: less than its quantity could be had
 SELF_TRADE: Final = 21
+# reasons of accounts, rules and lists
+INSUFFICIENT_BALANCE: Final = 22
+ORDER_RATE: Final = 23
+POSITION_LIMIT: Final = 24
+TOO_MANY_ORDERS: Final = 25
+NOTIONAL: Final = 26  # less than the book takes, more than the account may or an integer holds
+PRICE_BAND: Final = 27
+DAILY_LOSS: Final = 28
+KILLED: Final = 29
+BOOK_HALTED: Final = 30  # the book's phase does not take it
+NOT_REDUCING: Final = 31  # reduce-only, and more than the position less what other such orders have open
+LINKED: Final = 32  # ended by the other order of its list
+TIME: Final = 33  # a time that passed already, or an order's time is over
+LIST_REFUSED: Final = 34  # another order of its list was refused
+LOT_SIZE: Final = 35  # fewer or more lots than the book takes, or between two steps
+ORDER_LOTS: Final = 36  # more lots than the account may order at once
+NO_SUCH_ASSET: Final = 37
+NOT_RELATED: Final = 38  # a transfer between accounts of two masters
+BAD_SETTING: Final = 39  # no such rule, limit or tier, or a value it can't have
 REASON_NAMES: Final = (
     "", "bad operation", "no such book", "bad order id", "duplicate order", "bad side", "bad order type", "bad time in force", "bad prevention",
     "bad account", "bad quantity", "bad price", "bad trigger", "bad display", "engine full", "triggered already", "would take", "unknown order",
-    "not resting", "remainder", "not fillable", "self-trade",
+    "not resting", "remainder", "not fillable", "self-trade", "insufficient balance", "order rate", "position limit", "too many orders", "notional",
+    "price band", "daily loss", "killed", "book halted", "not reducing", "linked", "time", "list refused", "lot size", "order lots", "no such asset",
+    "not related", "bad setting",
 )  # fmt: skip
 
 TICKS_BITS: Final = 18
@@ -145,6 +232,7 @@ MAX_ORDERS: Final = 2**21 - 1  # alive at once; times MAX_QUANTITY it stays belo
 MAX_QUANTITY: Final = 2**42  # lots
 MAX_AMOUNT: Final = 2**62  # ticks times lots
 MAX_PRICE: Final = 2**50  # ticks
+MAX_UNITS: Final = 2**62 - 1  # of an asset, in all accounts together; what an order may be worth
 MAX_SLICES: Final = 100  # an iceberg's quantity over its display, rounded up
 
 # sides of a book, and where its stops wait
@@ -174,6 +262,6 @@ assert ORDER.itemsize == 64
 Orders = npt.NDArray[np.void]  # a 1-d array of dtype ORDER
 
 
-def state_digest(orders: Orders, last_prices: Any) -> str:
-    """32 hex digits over every order in its order and every book's last price: equal where two engines' states are."""
-    return hashlib.blake2b(orders.tobytes() + last_prices.tobytes(), digest_size=16).hexdigest()
+def state_digest(orders: Orders, last_prices: Any, now: int) -> str:
+    """32 hex digits over every order in its order, every book's last price and the time: equal where two engines' states are."""
+    return hashlib.blake2b(orders.tobytes() + last_prices.tobytes() + now.to_bytes(8, "little"), digest_size=16).hexdigest()

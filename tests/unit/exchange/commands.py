@@ -9,6 +9,7 @@ from polaris.domain.orders import BUY, SELL
 from polaris.exchange.words import (
     AMEND,
     CANCEL,
+    CLOCK,
     COMMAND,
     FOK,
     GTC,
@@ -59,6 +60,11 @@ def commands(*fields: Fields) -> Commands:
     return rows
 
 
+def clock(ns: int, **fields: int) -> Fields:
+    """It is so late now."""
+    return {"operation": CLOCK, "price": ns, **fields}
+
+
 prices = st.integers(99, 110)
 quantities = st.integers(1, 30)
 ids = st.integers(1, 60)
@@ -96,7 +102,8 @@ def strange(draw: Any) -> Fields:
     for name in draw(st.sets(st.sampled_from(("price", "quantity", "trigger", "display", "order_id")), max_size=2)):
         order[name] = draw(edges)
     small = {"side": st.integers(-2, 2), "order_type": st.integers(0, 9), "time_in_force": st.integers(0, 6), "prevention": st.integers(0, 6)}
-    small |= {"account": st.integers(-1, 2), "book": st.integers(-2, 3), "operation": st.integers(0, 6)}
+    small |= {"flags": st.integers(0, 2), "role": st.integers(0, 8)}
+    small |= {"account": st.integers(-1, 2), "book": st.integers(-2, 3), "operation": st.integers(0, 24)}
     for name in draw(st.sets(st.sampled_from(sorted(small)), max_size=1)):
         order[name] = draw(small[name])
     return order
@@ -110,6 +117,7 @@ any_command = st.one_of(
     strange(),
     st.builds(cancel, ids, account=st.integers(0, 2)),
     st.builds(amend, ids, st.integers(0, 40), st.one_of(st.just(0), prices), account=st.integers(0, 2)),
+    st.builds(clock, st.integers(-2, 40)),
     st.builds(mass_cancel, st.integers(-2, 2), side=st.integers(-2, 2), account=st.integers(-1, 2)),
 )
 streams = st.lists(any_command, min_size=1, max_size=60)

@@ -26,6 +26,7 @@ from polaris.exchange.words import (
     FILL,
     FOK,
     IOC,
+    KEPT_PLACE,
     MARKET,
     MARKET_AMOUNT,
     MAX_ORDERS,
@@ -40,7 +41,7 @@ from polaris.exchange.words import (
     TAKE_PROFIT,
     TICKS,
 )
-from tests.unit.exchange.commands import LOWEST, amend, cancel, commands, mass_cancel, streams, submit
+from tests.unit.exchange.commands import LOWEST, amend, cancel, clock, commands, mass_cancel, streams, submit
 
 ENGINES = {"plain": ReferenceEngine, "compiled": MatchingEngine}
 Told = list[str]
@@ -63,7 +64,7 @@ def words(event: Any) -> str:
     if event["kind"] in (FILL, PREVENTED):
         return f"{order} x {event['maker_id']}: {event['quantity']} @ {event['price']}, leaves {event['leaves']} / {event['maker_leaves']}"
     why = f", {REASON_NAMES[event['reason']]}" if event["reason"] else ""
-    kept = ", kept its place" if event["kept_place"] else ""
+    kept = ", kept its place" if event["flags"] & KEPT_PLACE else ""
     return f"{order}: {event['quantity']} @ {event['price']}{why}{kept}"
 
 
@@ -296,6 +297,19 @@ def test_more_icebergs_than_the_outbox_has_room_for_tell_every_slice():
     assert len(engine) == 0
 
 
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_time_passes_by_command_alone_and_never_backwards(engine):
+    told = engine((1,), 10).run(commands(submit(1, SELL, 100, 5, account=3), clock(10), submit(2, BUY, 100, 5, account=4), clock(9), clock(10), cancel(1)))
+    assert told["ts"].tolist() == [0, 10, 10, 10, 10]
+    assert [REASON_NAMES[reason] for reason in told["reason"]] == ["", "", "", "time", "unknown order"]
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+def test_an_event_names_the_account_of_each_order_in_it(engine):
+    told = engine((1,), 10).run(commands(submit(1, SELL, 100, 5, account=3), submit(2, BUY, 100, 2, account=4), cancel(1), cancel(9, account=7)))
+    assert told[["account", "maker_account"]].tolist() == [(3, 0), (4, 0), (4, 3), (3, 0), (7, 0)]
+
+
 def test_commands_of_another_dtype_are_a_type_error():
     with pytest.raises(TypeError, match="expected a 1-dimensional array of COMMAND"):
         MatchingEngine().run(np.zeros(8, np.int64))
@@ -317,7 +331,7 @@ def test_an_engine_that_can_not_be_is_a_value_error(lowest, orders):
 def test_an_engine_restored_from_its_orders_goes_on_with_the_same_events(before, after):
     engine = MatchingEngine(LOWEST, 24)
     engine.run(commands(*before))
-    again = MatchingEngine.restored(LOWEST, 24, engine.orders(), engine.last_prices())
+    again = MatchingEngine.restored(LOWEST, 24, engine.orders(), engine.last_prices(), engine.now)
     assert again.digest() == engine.digest()
     assert again.run(commands(*after)).tolist() == engine.run(commands(*after)).tolist()
     assert again.digest() == engine.digest()
