@@ -10,10 +10,11 @@
 
 A book has four ladders: BIDS, ASKS and, for orders that wait, FALLING and RISING. A *place* is book * 4 + ladder. Ticks are counted
 from the book's lowest; "none" is -1 where the highest tick is best and TICKS where the lowest is, so it is beyond any limit.
-Memory that was never used is never touched: an empty book of 262,144 ticks costs address space only.
+Memory that was never used is never touched: an empty book of 4,194,304 ticks costs address space only.
 """
 
 import mmap
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ HIDDEN = 6  # lots; of a waiting order its limit as a tick of the book, 0 where 
 DISPLAY = 7
 
 LOW = 0xFFFFFFFF
+NORESERVE = 0x4000 if sys.platform == "linux" else 0  # MAP_NORESERVE: address space is not memory
 
 
 def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[np.int64]:
@@ -92,7 +94,7 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[
 
 def _fresh(words: int) -> Any:
     """Zeros that cost nothing until they are touched, on large pages where the system has them."""
-    memory = mmap.mmap(-1, -(-8 * words >> 21) << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory = mmap.mmap(-1, -(-8 * words >> 21) << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(memory, np.int64)[:words]

@@ -1,7 +1,7 @@
-"""Which prices hold orders: a bitmap of 2**18 ticks in three levels of 64-bit words, to find the next one in a few instructions.
+"""Which prices hold orders: a bitmap of 2**22 ticks in four levels of 64-bit words, to find the next one in a few instructions.
 
-A bit of a leaf word says that its tick holds orders, a bit of a middle word that a leaf word is not 0, a bit of the root that a
-middle word is not. All indices are into the arena; `at` is where a bitmap begins.
+A bit of a leaf word says that its tick holds orders, a bit of a middle word that a leaf word is not 0, a bit of an upper word that a
+middle word is not, a bit of the root that an upper word is not. All indices are into the arena; `at` is where a bitmap begins.
 """
 
 from typing import Any
@@ -14,8 +14,9 @@ from polaris.domain.kernel import JIT, inlined
 from polaris.exchange.words import TICKS
 
 MIDDLE = TICKS >> 6  # where the middle words begin
-ROOT = MIDDLE + (TICKS >> 12)
-BITMAP_WORDS = ROOT + 8  # whole cache lines
+UPPER = MIDDLE + (TICKS >> 12)
+ROOT = UPPER + (TICKS >> 18)
+BITMAP_WORDS = -(-(ROOT + 1) // 8) * 8  # whole cache lines
 
 tools: Any = cgutils  # its stubs do not know `ir`
 U = np.uintp  # an index that can't be negative: no branch for it
@@ -56,9 +57,12 @@ leading_zeros: Any = intrinsic(_compiled_leading) if JIT else _leading
 def mark(arena, at, tick):  # type: ignore[no-untyped-def]
     """Say that a tick holds orders."""
     leaf = tick >> 6
-    arena[U(at + leaf)] |= 1 << (tick & 63)
-    arena[U(at + MIDDLE + (leaf >> 6))] |= 1 << (leaf & 63)
-    arena[U(at + ROOT)] |= 1 << (leaf >> 6)
+    word = arena[U(at + leaf)]
+    arena[U(at + leaf)] = word | (1 << (tick & 63))
+    if word == 0:
+        arena[U(at + MIDDLE + (leaf >> 6))] |= 1 << (leaf & 63)
+        arena[U(at + UPPER + (leaf >> 12))] |= 1 << ((leaf >> 6) & 63)
+        arena[U(at + ROOT)] |= 1 << (leaf >> 12)
 
 
 @inlined
@@ -72,7 +76,11 @@ def unmark(arena, at, tick):  # type: ignore[no-untyped-def]
         word = arena[U(at + MIDDLE + middle)] & ~(1 << (leaf & 63))
         arena[U(at + MIDDLE + middle)] = word
         if word == 0:
-            arena[U(at + ROOT)] &= ~(1 << middle)
+            upper = middle >> 6
+            word = arena[U(at + UPPER + upper)] & ~(1 << (middle & 63))
+            arena[U(at + UPPER + upper)] = word
+            if word == 0:
+                arena[U(at + ROOT)] &= ~(1 << upper)
 
 
 @inlined
@@ -84,10 +92,15 @@ def above(arena, at, tick):  # type: ignore[no-untyped-def]
         middle = leaf >> 6
         word = arena[U(at + MIDDLE + middle)] & ((-2) << (leaf & 63))
         if word == 0:
-            word = arena[U(at + ROOT)] & ((-2) << middle)
+            upper = middle >> 6
+            word = arena[U(at + UPPER + upper)] & ((-2) << (middle & 63))
             if word == 0:
-                return TICKS
-            middle = trailing_zeros(word)
+                word = arena[U(at + ROOT)] & ((-2) << upper)
+                if word == 0:
+                    return TICKS
+                upper = trailing_zeros(word)
+                word = arena[U(at + UPPER + upper)]
+            middle = (upper << 6) + trailing_zeros(word)
             word = arena[U(at + MIDDLE + middle)]
         leaf = (middle << 6) + trailing_zeros(word)
         word = arena[U(at + leaf)]
@@ -103,10 +116,15 @@ def below(arena, at, tick):  # type: ignore[no-untyped-def]
         middle = leaf >> 6
         word = arena[U(at + MIDDLE + middle)] & ((1 << (leaf & 63)) - 1)
         if word == 0:
-            word = arena[U(at + ROOT)] & ((1 << middle) - 1)
+            upper = middle >> 6
+            word = arena[U(at + UPPER + upper)] & ((1 << (middle & 63)) - 1)
             if word == 0:
-                return -1
-            middle = 63 - leading_zeros(word)
+                word = arena[U(at + ROOT)] & ((1 << upper) - 1)
+                if word == 0:
+                    return -1
+                upper = 63 - leading_zeros(word)
+                word = arena[U(at + UPPER + upper)]
+            middle = (upper << 6) + 63 - leading_zeros(word)
             word = arena[U(at + MIDDLE + middle)]
         leaf = (middle << 6) + 63 - leading_zeros(word)
         word = arena[U(at + leaf)]

@@ -1,6 +1,6 @@
 """The matching engine: commands in, events out, for many books at once.
 
-    engine = MatchingEngine(lowest=[4_900_000])             # one book: prices 4,900,000 .. 5,162,143 ticks
+    engine = MatchingEngine(lowest=[4_900_000])             # one book: prices 4,900,000 .. 9,094,303 ticks
     events = engine.submit(1, BUY, 5_000_000, 10)           # one command ...
     events = engine.run(commands)                           # ... or an array of them: the same state, the same events
 
@@ -50,7 +50,7 @@ ICEBERGS_AT_ONCE = 64  # of more, a single command goes the way of arrays
 class MatchingEngine:
     """Books of price-time priority.
 
-    lowest    of each book the lowest price it takes, ticks; it takes that and the next 262,143
+    lowest    of each book the lowest price it takes, ticks; it takes that and the next 4,194,303
     capacity  how many orders may live at once, in all books
     raises    ValueError where one of these is out of its range
     """

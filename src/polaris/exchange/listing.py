@@ -56,7 +56,7 @@ class Listing:
     min_notional                text, quote: the least a limit order may be worth; "0" for none
     min_quantity, max_quantity  texts, base; "" for one lot, and for as many as an order may have
     band_ppm                    how far from the last trade an order may be, millionths; 0 for no band
-    lowest_price                text, quote; the book takes this price and the next 262,143 ticks; "" for one tick
+    lowest_price                text, quote; the book takes this price and the next 4,194,303 ticks; "" for one tick
     raises                      ValueError where these can't be exact integers
     """
 

@@ -226,8 +226,8 @@ REASON_NAMES: Final = (
     "not related", "bad setting",
 )  # fmt: skip
 
-TICKS_BITS: Final = 18
-TICKS: Final = 1 << TICKS_BITS  # prices a book has: its lowest tick and the next 262,143
+TICKS_BITS: Final = 22
+TICKS: Final = 1 << TICKS_BITS  # prices a book has: its lowest tick and the next 4,194,303
 MAX_ORDERS: Final = 2**21 - 1  # alive at once; times MAX_QUANTITY it stays below 2**63
 MAX_QUANTITY: Final = 2**42  # lots
 MAX_AMOUNT: Final = 2**62  # ticks times lots

@@ -24,7 +24,7 @@ def test_a_price_is_read_as_it_is_written(text, ticks):
     assert BTCUSDT.ticks(text) == ticks
 
 
-@pytest.mark.parametrize("text", ["60123.455", "58999.99", "61621.44", "0", "-60000", "abc", "", "nan", "inf", "6_0000", " 60000"])
+@pytest.mark.parametrize("text", ["60123.455", "58999.99", "100943.04", "0", "-60000", "abc", "", "nan", "inf", "6_0000", " 60000"])
 def test_a_price_the_book_does_not_take_fails_the_price_filter(text):
     with pytest.raises(FilterFailed, match="PRICE_FILTER") as failed:
         BTCUSDT.ticks(text)
