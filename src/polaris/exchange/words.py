@@ -176,6 +176,11 @@ AUCTION: Final = 1  # orders gather, nothing trades, until the phase changes
 HALTED: Final = 2  # cancels only
 CLOSED: Final = 3
 
+# rules of a book (SET_RULE); 1 .. 7 are of the price band
+BAND_PPM: Final = 1  # how far from the reference price a trade may be, ppm of it; 0: as far as it likes
+REFERENCE_PRICE: Final = 2  # what the band is around, ticks; 0: the last trade before the command
+BAND_INTERRUPTS: Final = 3  # 1: where the band holds a trade back the book goes into an auction; 0: the order ends
+
 # reasons: of a refusal
 BAD_OPERATION: Final = 1
 NO_SUCH_BOOK: Final = 2
@@ -218,12 +223,13 @@ ORDER_LOTS: Final = 36  # more lots than the account may order at once
 NO_SUCH_ASSET: Final = 37
 NOT_RELATED: Final = 38  # a transfer between accounts of two masters
 BAD_SETTING: Final = 39  # no such rule, limit or tier, or a value it can't have
+BAD_LIST: Final = 40  # a role without its list, or legs that do not fit together
 REASON_NAMES: Final = (
     "", "bad operation", "no such book", "bad order id", "duplicate order", "bad side", "bad order type", "bad time in force", "bad prevention",
     "bad account", "bad quantity", "bad price", "bad trigger", "bad display", "engine full", "triggered already", "would take", "unknown order",
     "not resting", "remainder", "not fillable", "self-trade", "insufficient balance", "order rate", "position limit", "too many orders", "notional",
     "price band", "daily loss", "killed", "book halted", "not reducing", "linked", "time", "list refused", "lot size", "order lots", "no such asset",
-    "not related", "bad setting",
+    "not related", "bad setting", "bad list",
 )  # fmt: skip
 
 TICKS_BITS: Final = 22
@@ -240,6 +246,7 @@ BIDS: Final = 0
 ASKS: Final = 1
 FALLING: Final = 2  # fire when a trade is at the trigger or below: stops to sell, take-profits to buy
 RISING: Final = 3  # fire when a trade is at the trigger or above: stops to buy, take-profits to sell
+PARKED: Final = 4  # nowhere in the book: until another order fills
 
 ORDER = np.dtype(
     [
