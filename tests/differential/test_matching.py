@@ -35,7 +35,7 @@ def random_commands(seed: int, n: int) -> Commands:
     rows["side"] = np.where(orders, dice.choice([BUY, SELL], n), 0)
     rows["book"] = dice.integers(0, 2, n)
     rows["order_id"] = np.where(orders, np.arange(n) + 1, np.maximum(1, np.arange(n) - dice.integers(0, 30, n)))
-    rows["price"] = np.where(orders & ~limited, 0, dice.integers(99, 111, n))
+    rows["price"] = np.where(orders & ~limited & ((kinds < STOP) | (dice.random(n) < 0.5)), 0, dice.integers(99, 111, n))
     rows["quantity"] = dice.integers(1, 30, n) * np.where(orders & (kinds == 3), 100, 1)
     rows["trigger"] = np.where(orders & (kinds >= 4), dice.integers(99, 111, n), 0)
     rows["display"] = np.where(orders & np.isin(rows["time_in_force"], (0, 3, 4)) & (dice.random(n) < 0.3), dice.integers(1, 5, n), 0)

@@ -1,7 +1,7 @@
 """The memory of an engine: one int64 array with every book, order and id in it.
 
     header   64 words          counters, and where the rest begins
-    books    8 words a book    best tick of each ladder, last trade, lowest tick
+    books    32 words a book   best tick of each ladder, last trade, lowest tick, its rules
     bitmaps  a ladder          which ticks hold orders (`bits`)
     levels   2 words a tick    first slot << 32 | last slot, lots shown; a ladder has TICKS of them
     ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
@@ -44,7 +44,7 @@ NOW = 14  # ns UTC: the last CLOCK's
 SEQ = 15  # of the command that is done now
 INBOX = 16  # 8 words: a single command
 AT_BOOKS = 64
-BOOK_WORDS = 8
+BOOK_WORDS = 32
 # a book, after the best tick of its four ladders
 LAST = 4  # last trade, tick; -1 before the first
 LOWEST = 5  # ticks of price
@@ -54,8 +54,8 @@ OWNER = 1  # account << 32 | tick it stands at
 SHOWN = 2
 BEFORE = 3
 AFTER = 4
-TRAITS = 5  # place | order type << 32 | time in force << 40 | prevention << 48
-HIDDEN = 6  # lots; of a waiting order its limit as a tick of the book, 0 where it has none
+TRAITS = 5  # place | order type << 32 | time in force << 40 | prevention << 48 | flags << 56
+HIDDEN = 6  # lots; of a waiting order its limit as a tick of the book; where it takes any price the book's last one
 DISPLAY = 7
 
 LOW = 0xFFFFFFFF
@@ -143,31 +143,6 @@ def forget(arena, order_id):  # type: ignore[no-untyped-def]
             arena[U(at + 2 * bucket + 1)] = arena[U(at + 2 * behind + 1)]
             bucket = behind
     arena[U(at + 2 * bucket)] = 0
-
-
-@inlined
-def take_slot(arena):  # type: ignore[no-untyped-def]
-    """A slot for a new order. There must be one: LIVE below CAPACITY."""
-    arena[U(LIVE)] += 1
-    slot = arena[U(FREE)]
-    if slot == 0:
-        slot = arena[U(USED)] + 1
-        arena[U(USED)] = slot
-    else:
-        arena[U(FREE)] = arena[U(arena[U(AT_ORDERS)] + 8 * slot + AFTER)]
-    return slot
-
-
-@inlined
-def release(arena, slot):  # type: ignore[no-untyped-def]
-    """Give back the slot and the id of an order that stands in no ladder any more."""
-    order = arena[U(AT_ORDERS)] + 8 * slot
-    forget(arena, arena[U(order + ID)])
-    if arena[U(order + DISPLAY)] != 0:
-        arena[U(ICEBERGS)] -= 1
-    arena[U(order + AFTER)] = arena[U(FREE)]
-    arena[U(FREE)] = slot
-    arena[U(LIVE)] -= 1
 
 
 @inlined

@@ -38,6 +38,7 @@ class Order:
     display: int
     account: int
     prevention: int
+    flags: int = 0
     ladder: int = -1
 
     @property
@@ -104,7 +105,7 @@ class ReferenceEngine:
     def orders(self) -> Orders:
         """Every order that lives (ORDER): by book, ladder, best tick first, first come first."""
         rows = [
-            (o.book, o.ladder, o.order_id, o.price, o.trigger, o.shown, o.hidden, o.display, o.account, o.side, o.order_type, o.time_in_force, o.prevention)
+            (o.book, o.ladder, o.flags, b"", o.order_id, o.price, o.trigger, o.shown, o.hidden, o.display, o.account, o.side, o.order_type, o.time_in_force, o.prevention)
             for book in self.books
             for o in book.queue()
         ]
@@ -187,6 +188,8 @@ class ReferenceEngine:
             c["quantity"], 0, display, c["account"], c["prevention"],
         )  # fmt: skip
         book = self.books[order.book]
+        if order.order_type in MARKETS and order.price == (book.lowest + TICKS - 1 if order.side == BUY else book.lowest):
+            order.price = 0  # the worst price there is: any
         if order.order_type in WAITING:
             order.ladder = RISING if (order.side == BUY) == (order.order_type in (w.STOP, w.STOP_LIMIT)) else FALLING
             if book.last and (book.last >= order.trigger if order.ladder == RISING else book.last <= order.trigger):
@@ -223,7 +226,8 @@ class ReferenceEngine:
             return w.BAD_OPERATION
         if not 0 < c["quantity"] <= (w.MAX_AMOUNT if kind == w.MARKET_AMOUNT else w.MAX_QUANTITY):
             return w.BAD_QUANTITY
-        if c["price"] != 0 if kind in MARKETS else not book.holds(c["price"]):
+        no_price_needed, price_allowed = kind in MARKETS, kind not in (w.MARKET, w.MARKET_AMOUNT)
+        if not (c["price"] == 0 and no_price_needed) and not (book.holds(c["price"]) and price_allowed):
             return w.BAD_PRICE
         if not book.holds(c["trigger"]) if kind in WAITING else c["trigger"] != 0:
             return w.BAD_TRIGGER
@@ -237,7 +241,7 @@ class ReferenceEngine:
         """Whether the other side's best price is acceptable to the order."""
         book = self.books[order.book]
         best = book.best(ASKS if order.side == BUY else BIDS)
-        return best is not None and (order.order_type in MARKETS or (best <= order.price if order.side == BUY else best >= order.price))
+        return best is not None and (order.price == 0 or (best <= order.price if order.side == BUY else best >= order.price))
 
     def _may_post(self, order: Order) -> bool:
         """Whether a post-only order may enter; one that slides is given its new price. Any other order may."""
@@ -260,7 +264,7 @@ class ReferenceEngine:
         book, got = self.books[taker.book], 0
         makers = ASKS if taker.side == BUY else BIDS
         for tick in sorted(book.ladders[makers], reverse=makers == BIDS):
-            if taker.order_type not in MARKETS and (tick > taker.price if taker.side == BUY else tick < taker.price):
+            if taker.price != 0 and (tick > taker.price if taker.side == BUY else tick < taker.price):
                 break
             hidden = 0
             for maker in book.ladders[makers][tick]:

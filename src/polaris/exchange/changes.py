@@ -19,10 +19,10 @@ from polaris.exchange.arena import (
     leave,
     level_of,
     next_tick,
-    release,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.telling import FLAGS, SIDE, has_no_limit, heading, reject, sells, tell
+from polaris.exchange.slots import release
+from polaris.exchange.telling import FLAGS, SIDE, heading, price_told, reject, sells, tell
 from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.triggers import fire, reaches
 from polaris.exchange.words import (
@@ -98,7 +98,7 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     lowest = arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     price = tick + lowest
     if place & 3 >= FALLING:
-        price = 0 if has_no_limit(order_type) else hidden + lowest
+        price = price_told(arena, book, sell, order_type, hidden)
         if quantity > shown or (commands[U(at + 2)] != 0 and commands[U(at + 2)] != price):
             return reject(arena, commands, at, events, n, NOT_RESTING)
         arena[U(level_of(arena, place, tick) + 1)] -= shown - quantity
@@ -126,8 +126,7 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     leave(arena, place, tick, slot)
     release(arena, slot)
     n = tell(arena, events, n, AMENDED | heading(book, sell), order_id, account, limit + lowest, quantity, quantity)
-    prevention = (traits >> 48) & 0xFF
-    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
+    n, first = execute(arena, events, n, book, sell, traits - place, limit, quantity, display, order_id, account)
     return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
 
 
@@ -142,7 +141,7 @@ def cancelled(arena, events, n, slot):  # type: ignore[no-untyped-def]
     if place & 3 < FALLING:
         lots += hidden
     else:
-        price = 0 if has_no_limit((traits >> 32) & 0xFF) else price - tick + hidden
+        price = price_told(arena, place >> 2, sells(traits), (traits >> 32) & 0xFF, hidden)
     leave(arena, place, tick, slot)
     n = tell(arena, events, n, CANCELLED | heading(place >> 2, sells(traits)), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, lots, 0)
     release(arena, slot)

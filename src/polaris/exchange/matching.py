@@ -39,8 +39,9 @@ from polaris.exchange.arena import (
 )
 from polaris.exchange.bits import U
 from polaris.exchange.changes import amend, cancel, mass_cancel
-from polaris.exchange.telling import SIDE, has_no_limit, heading, reject, tell, waits
-from polaris.exchange.trading import crosses, execute, put, slid
+from polaris.exchange.slots import put
+from polaris.exchange.telling import SIDE, endmost, has_no_limit, heading, price_told, reject, tell, waits
+from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.triggers import fire, reaches
 from polaris.exchange.words import (
     ACCEPTED,
@@ -179,6 +180,9 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     line = AT_BOOKS + BOOK_WORDS * book
     price = commands[U(at + 2)]
     limit = price - arena[U(line + LOWEST)]
+    if price == 0:
+        limit = endmost(sell)
+    traits = (order_type | (time_in_force << 8) | (prevention << 16)) << 32
     if display >= quantity:
         display = 0
     if waits(order_type):
@@ -187,11 +191,10 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         last = arena[U(line + LAST)]
         if last >= 0 and (last >= trigger if rising else last <= trigger):
             return reject(arena, commands, at, events, n, TRIGGERED_ALREADY)
+        price = price_told(arena, book, sell, order_type, limit)
         n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
-        if has_no_limit(order_type):
-            limit = 0
         place = 4 * book + (RISING if rising else FALLING)
-        put(arena, place, trigger, order_type, time_in_force, quantity, limit, display, order_id, account, prevention)
+        put(arena, place, trigger, traits, quantity, limit, display, order_id, account)
         return n
     if time_in_force >= POST_ONLY and crosses(arena, book, sell, limit):
         limit = slid(arena, book, sell)
@@ -199,7 +202,7 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
             return reject(arena, commands, at, events, n, WOULD_TAKE)
         price = limit + arena[U(line + LOWEST)]
     n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
-    n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
+    n, first = execute(arena, events, n, book, sell, traits, limit, quantity, display, order_id, account)
     return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
 
 
@@ -239,10 +242,9 @@ def fault(arena, commands, at):  # type: ignore[no-untyped-def]
         return BAD_QUANTITY
     lowest = arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     price = commands[U(at + 2)]
-    if unlimited:
-        if price != 0:
-            return BAD_PRICE
-    elif price < lowest or price >= lowest + TICKS:
+    if unlimited and price == 0:
+        pass
+    elif price < lowest or price >= lowest + TICKS or (unlimited and not waits(order_type)):
         return BAD_PRICE
     trigger = commands[U(at + 4)]
     if waits(order_type):

@@ -22,8 +22,8 @@ from polaris.exchange.arena import (
     next_tick,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.telling import has_no_limit, sells
-from polaris.exchange.trading import put
+from polaris.exchange.slots import put
+from polaris.exchange.telling import endmost, price_told, sells
 from polaris.exchange.words import FALLING, TICKS
 
 
@@ -47,20 +47,19 @@ def standing(arena, rows):  # type: ignore[no-untyped-def]
                 traits, hidden = arena[U(order + TRAITS)], arena[U(order + HIDDEN)]
                 price, trigger = tick + lowest, 0
                 if ladder >= FALLING:
-                    price, trigger = hidden + lowest, price
-                    if has_no_limit((traits >> 32) & 0xFF):
-                        price = 0
+                    trigger = price
+                    price = price_told(arena, place >> 2, sells(traits), (traits >> 32) & 0xFF, hidden)
                     hidden = 0
                 side = 0xFF if sells(traits) else 1
                 at = 8 * n
-                rows[U(at)] = (place >> 2) | (ladder << 32)
+                rows[U(at)] = (place >> 2) | (ladder << 32) | ((traits >> 56) << 40)
                 rows[U(at + 1)] = arena[U(order + ID)]
                 rows[U(at + 2)] = price
                 rows[U(at + 3)] = trigger
                 rows[U(at + 4)] = arena[U(order + SHOWN)]
                 rows[U(at + 5)] = hidden
                 rows[U(at + 6)] = arena[U(order + DISPLAY)]
-                rows[U(at + 7)] = (arena[U(order + OWNER)] >> 32) | (side << 32) | ((traits >> 32) << 40)
+                rows[U(at + 7)] = (arena[U(order + OWNER)] >> 32) | (side << 32) | (((traits >> 32) & 0xFFFFFF) << 40)
                 n += 1
                 slot = arena[U(order + AFTER)]
             tick = next_tick(arena, place, tick)
@@ -74,13 +73,13 @@ def stand(arena, rows):  # type: ignore[no-untyped-def]
     rows  int64[8 n], sound ones: see `book.MatchingEngine.restored`
     """
     for at in range(0, rows.size, 8):
-        book, ladder = rows[U(at)] & LOW, rows[U(at)] >> 32
+        book, ladder, flags = rows[U(at)] & LOW, (rows[U(at)] >> 32) & 0xFF, (rows[U(at)] >> 40) & 0xFF
         order_id, price, trigger = rows[U(at + 1)], rows[U(at + 2)], rows[U(at + 3)]
         shown, hidden, display, who = rows[U(at + 4)], rows[U(at + 5)], rows[U(at + 6)], rows[U(at + 7)]
-        order_type, time_in_force, prevention = (who >> 40) & 0xFF, (who >> 48) & 0xFF, (who >> 56) & 0xFF
+        traits = (((who >> 40) & 0xFFFFFF) | (flags << 24)) << 32
         lowest = arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
         tick = price - lowest
         if ladder >= FALLING:
-            hidden = 0 if has_no_limit(order_type) else tick
+            hidden = endmost(who & 0x80 << 32 != 0) if price == 0 else tick
             tick = trigger - lowest
-        put(arena, 4 * book + ladder, tick, order_type, time_in_force, shown, hidden, display, order_id, who & LOW, prevention)
+        put(arena, 4 * book + ladder, tick, traits, shown, hidden, display, order_id, who & LOW)

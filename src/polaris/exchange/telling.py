@@ -1,9 +1,9 @@
 """How an event is written, and what the traits of an order mean."""
 
 from polaris.domain.kernel import inlined
-from polaris.exchange.arena import LOW, NOW, SEQ
+from polaris.exchange.arena import AT_BOOKS, BOOK_WORDS, LOW, LOWEST, NOW, SEQ
 from polaris.exchange.bits import U
-from polaris.exchange.words import EVENT_WORDS, FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT
+from polaris.exchange.words import EVENT_WORDS, FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT, TICKS
 
 BOOK_AND_SIDE = ~0xFFFFFF  # of a command's and an event's first word
 FLAGS = 16  # where the flags are in an event's
@@ -52,8 +52,22 @@ def heading(book, sell):  # type: ignore[no-untyped-def]
 
 @inlined
 def has_no_limit(order_type):  # type: ignore[no-untyped-def]
-    """Whether an order of this type takes any price."""
+    """Whether an order of this type takes any price, unless a worst one is given."""
     return order_type == MARKET or order_type == MARKET_AMOUNT or order_type == STOP or order_type == TAKE_PROFIT
+
+
+@inlined
+def endmost(sell):  # type: ignore[no-untyped-def]
+    """The limit of an order that takes any price."""
+    return 0 if sell else TICKS - 1
+
+
+@inlined
+def price_told(arena, book, sell, order_type, limit):  # type: ignore[no-untyped-def]
+    """An order's limit as a price, 0 where it takes any."""
+    if has_no_limit(order_type) and limit == endmost(sell):
+        return 0
+    return limit + arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
 
 
 @inlined

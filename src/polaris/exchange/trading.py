@@ -14,25 +14,21 @@ from polaris.exchange.arena import (
     BOOK_WORDS,
     DISPLAY,
     HIDDEN,
-    ICEBERGS,
     ID,
     LAST,
     LOW,
     LOWEST,
     OWNER,
     SHOWN,
-    TRAITS,
     bitmap_of,
     join,
     leave,
     level_of,
     next_tick,
-    release,
-    remember,
-    take_slot,
 )
 from polaris.exchange.bits import U, unmark
-from polaris.exchange.telling import has_no_limit, heading, tell, tell_both
+from polaris.exchange.slots import put, release
+from polaris.exchange.telling import heading, price_told, tell, tell_both
 from polaris.exchange.words import (
     DECREMENT,
     EXPIRE_MAKER,
@@ -47,18 +43,17 @@ from polaris.exchange.words import (
     REFRESHED,
     REMAINDER,
     SELF_TRADE,
-    TICKS,
 )
 
 
 @kernel
-def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention):  # type: ignore[no-untyped-def]
-    """Match an accepted order, then rest or expire what is left; returns (events told, first tick it traded at or -1)."""
-    line = AT_BOOKS + BOOK_WORDS * book
-    price = limit + arena[U(line + LOWEST)]
-    if has_no_limit(order_type):
-        price = 0
-        limit = 0 if sell else TICKS - 1
+def execute(arena, events, n, book, sell, traits, limit, quantity, display, order_id, account):  # type: ignore[no-untyped-def]
+    """Match an accepted order, then rest or expire what is left; returns (events told, first tick it traded at or -1).
+
+    traits  of the order, without a place
+    limit   tick; of an order that takes any price `endmost`
+    """
+    order_type, time_in_force, prevention = (traits >> 32) & 0xFF, (traits >> 40) & 0xFF, (traits >> 48) & 0xFF
     left, reason, first = quantity, 0, -1
     if time_in_force == FOK and not fillable(arena, book, sell, limit, quantity, account, prevention):
         reason = NOT_FILLABLE
@@ -68,10 +63,11 @@ def execute(arena, events, n, book, sell, order_type, time_in_force, limit, quan
         return n, first
     if reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
         shown = min(display, left) if display != 0 else left
-        put(arena, 4 * book + sell, limit, order_type, time_in_force, shown, left - shown, display, order_id, account, prevention)
+        put(arena, 4 * book + sell, limit, traits, shown, left - shown, display, order_id, account)
         return n, first
     if reason == 0:
         reason = REMAINDER
+    price = price_told(arena, book, sell, order_type, limit)
     return tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0), first
 
 
@@ -200,23 +196,6 @@ def refreshed(arena, events, n, book, sell, place, tick, slot):  # type: ignore[
     join(arena, place, tick, slot)
     price = tick + arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     return tell(arena, events, n, REFRESHED | heading(book, sell), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, shown, open_lots)
-
-
-@inlined
-def put(arena, place, tick, order_type, time_in_force, shown, hidden, display, order_id, account, prevention):  # type: ignore[no-untyped-def]
-    """Let an order stand in a ladder, last at its tick."""
-    slot = take_slot(arena)
-    order = arena[U(AT_ORDERS)] + 8 * slot
-    arena[U(order + ID)] = order_id
-    arena[U(order + OWNER)] = (account << 32) | tick
-    arena[U(order + SHOWN)] = shown
-    arena[U(order + TRAITS)] = place | (order_type << 32) | (time_in_force << 40) | (prevention << 48)
-    arena[U(order + HIDDEN)] = hidden
-    arena[U(order + DISPLAY)] = display
-    if display != 0:
-        arena[U(ICEBERGS)] += 1
-    join(arena, place, tick, slot)
-    remember(arena, order_id, slot)
 
 
 @inlined

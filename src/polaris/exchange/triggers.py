@@ -10,16 +10,17 @@ from polaris.exchange.arena import (
     HIDDEN,
     ID,
     LAST,
+    LOW,
     LOWEST,
     OWNER,
     SHOWN,
     TRAITS,
     leave,
     level_of,
-    release,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.telling import has_no_limit, heading, sells, tell
+from polaris.exchange.slots import release
+from polaris.exchange.telling import heading, price_told, sells, tell
 from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.words import EXPIRED, FALLING, POST_ONLY, RISING, TICKS, TRIGGERED, WOULD_TAKE
 
@@ -59,14 +60,14 @@ def fire(arena, events, n, book, first):  # type: ignore[no-untyped-def]
                 traits = arena[U(order + TRAITS)]
                 order_type = (traits >> 32) & 0xFF
                 sell = sells(traits)
-                price = 0 if has_no_limit(order_type) else arena[U(order + HIDDEN)] + lowest
+                price = price_told(arena, book, sell, order_type, arena[U(order + HIDDEN)])
                 lots = arena[U(order + SHOWN)]
                 n = tell(arena, events, n, TRIGGERED | heading(book, sell), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, lots, lots)
         if front == 0:
             return n
         order = orders + 8 * front
         traits = arena[U(order + TRAITS)]
-        order_type, time_in_force, prevention = (traits >> 32) & 0xFF, (traits >> 40) & 0xFF, (traits >> 48) & 0xFF
+        time_in_force = (traits >> 40) & 0xFF
         sell = sells(traits)
         order_id, account = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
         quantity, limit, display = arena[U(order + SHOWN)], arena[U(order + HIDDEN)], arena[U(order + DISPLAY)]
@@ -81,7 +82,7 @@ def fire(arena, events, n, book, first):  # type: ignore[no-untyped-def]
         else:
             if taking:
                 limit = moved
-            n, first = execute(arena, events, n, book, sell, order_type, time_in_force, limit, quantity, display, order_id, account, prevention)
+            n, first = execute(arena, events, n, book, sell, traits - (traits & LOW), limit, quantity, display, order_id, account)
 
 
 @inlined

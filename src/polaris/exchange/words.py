@@ -27,13 +27,13 @@ it. What a command's words mean depends on its operation; fields not named here 
 | LIMIT             | limit | 0       | lots                                      | any                            |
 | MARKET            | 0     | 0       | lots                                      | IOC, FOK                       |
 | MARKET_AMOUNT     | 0     | 0       | amount to spend or get, ticks times lots  | IOC                            |
-| STOP              | 0     | trigger | lots                                      | IOC, FOK, once triggered       |
+| STOP              | worst | trigger | lots                                      | IOC, FOK, once triggered       |
 | STOP_LIMIT        | limit | trigger | lots                                      | any, once triggered            |
-| TAKE_PROFIT       | 0     | trigger | lots                                      | IOC, FOK, once triggered       |
+| TAKE_PROFIT       | worst | trigger | lots                                      | IOC, FOK, once triggered       |
 | TAKE_PROFIT_LIMIT | limit | trigger | lots                                      | any, once triggered            |
 
 A stop to buy waits for a trade at its trigger or above, a stop to sell for one at it or below; a take-profit the other way
-round. Orders are identified by numbers the exchange gives (dense, ascending, above 0, never used twice while one lives): client ids
+round; neither trades beyond the worst price, 0 for none. Orders are identified by numbers the exchange gives (dense, ascending, above 0, never used twice while one lives): client ids
 live in the gateway.
 """
 
@@ -109,6 +109,7 @@ REVIVE: Final = 23
 
 # flags of a command
 REDUCE_ONLY: Final = 1  # may only make the account's position in this book smaller
+HAS_TRADED: Final = 2  # of an order that lives: the exchange's own, nobody can ask for it
 
 # roles in a list of orders; its legs are commands next to each other, of order ids next to each other, accepted all or none
 ALONE: Final = 0
@@ -251,9 +252,11 @@ PARKED: Final = 4  # nowhere in the book: until another order fills
 ORDER = np.dtype(
     [
         ("book", "<i4"),
-        ("ladder", "<i4"),  # BIDS, ASKS, FALLING, RISING
+        ("ladder", "<i1"),  # BIDS, ASKS, FALLING, RISING
+        ("flags", "<u1"),  # REDUCE_ONLY, HAS_TRADED
+        ("reserved", "V2"),
         ("order_id", "<i8"),
-        ("price", "<i8"),  # ticks; 0: a market order that waits
+        ("price", "<i8"),  # ticks; 0: it waits, and takes any price then
         ("trigger", "<i8"),  # ticks; 0: rests in the book
         ("shown", "<i8"),  # lots; of a waiting order all
         ("hidden", "<i8"),  # lots

@@ -80,7 +80,7 @@ def orders(draw: Any) -> Fields:
     return submit(
         draw(ids),
         draw(sides),
-        draw(prices) if limited else 0,
+        draw(prices) if limited or (order_type in (STOP, TAKE_PROFIT) and draw(st.booleans())) else 0,
         draw(quantities) * (100 if order_type == MARKET_AMOUNT else 1),
         book=draw(st.integers(0, 1)),
         order_type=order_type,

@@ -297,6 +297,16 @@ def test_more_icebergs_than_the_outbox_has_room_for_tell_every_slice():
     assert len(engine) == 0
 
 
+def test_a_triggered_order_never_trades_beyond_its_worst_price(tell):
+    makers = submit(1, SELL, 100, 1), submit(2, SELL, 101, 1), submit(3, SELL, 103, 5)
+    waiting = submit(4, BUY, 102, 9, order_type=STOP, time_in_force=IOC, trigger=100)
+    assert tell(*makers, waiting, submit(5, BUY, 100, 1))[-3:] == [
+        "triggered 4: 9 @ 102",
+        "fill 4 x 2: 1 @ 101, leaves 8 / 0",
+        "expired 4: 8 @ 102, remainder",
+    ]
+
+
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
 def test_time_passes_by_command_alone_and_never_backwards(engine):
     told = engine((1,), 10).run(commands(submit(1, SELL, 100, 5, account=3), clock(10), submit(2, BUY, 100, 5, account=4), clock(9), clock(10), cancel(1)))
