@@ -156,6 +156,11 @@ class MatchingEngine:
         """The time of the last CLOCK, ns UTC; 0 before the first."""
         return int(self._arena[NOW])
 
+    @property
+    def arena(self) -> npt.NDArray[np.int64]:
+        """All of its state, as `arena` lays it out: to read, never to write."""
+        return self._arena
+
     def digest(self) -> str:
         """32 hex digits of the whole state."""
         return state_digest(self.orders(), self.last_prices(), self.now)
