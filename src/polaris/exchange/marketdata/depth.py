@@ -182,7 +182,7 @@ def spread(engine, seen, marks, stream, keys, told, levels, diffs, tops):  # typ
     n, moved, at, last_book = 0, 0, -7, -1
     for i in range(keys.size):
         key = keys[U(i)]
-        marks[U(key)] &= ~(1 << stream)
+        marks[U(key)] &= 0xFF ^ (1 << stream)
         book, side = key >> (TICKS_BITS + 1), (key >> TICKS_BITS) & 1
         levels[U(3 * i)] = named(key)
         levels[U(3 * i + 1)] = price_of(engine, key)

@@ -16,6 +16,7 @@ from polaris.exchange.telling import SIDE
 from polaris.exchange.words import EVENT_WORDS, FILL
 
 ROW_WORDS = 9  # of both
+LARGEST = 2**62  # number
 
 
 class Tape:
@@ -37,17 +38,14 @@ class Tape:
 
     def trades(self, book: int, from_id: int | None, limit: int) -> Rows:
         """TRADE[n] of a book, ascending: from a trade on, else the newest."""
-        return self._rows(book, 0, from_id, limit).view(TRADE)
+        return self._rows(book, 0, from_id, LARGEST, limit).view(TRADE)
 
     def aggregates(self, book: int, from_id: int | None, start: int | None, end: int | None, limit: int) -> Rows:
         """AGGREGATE[n] of a book, ascending: from one on, else from a time on, else the newest; none after `end` (ns, inclusive)."""
-        count = int(self._counts[book, 1])
-        last = count if end is None else self._first_at(book, end + 1) - 1
         if from_id is None and start is not None:
             from_id = self._first_at(book, start)
-        if from_id is None:
-            from_id = last - limit + 1
-        return self._rows(book, 1, from_id, max(0, min(limit, last - max(from_id, 1) + 1))).view(AGGREGATE)
+        last = LARGEST if end is None else self._first_at(book, end + 1) - 1
+        return self._rows(book, 1, from_id, last, limit).view(AGGREGATE)
 
     def last(self, book: int) -> Any:
         """The newest TRADE of a book; None before the first."""
@@ -63,7 +61,7 @@ class Tape:
 
     def kept(self) -> list[bytes]:
         """What each book keeps, trades then aggregates, oldest first."""
-        return [self._rows(book, what, 0, int(self._counts[book, what])).tobytes() for book in range(len(self._counts)) for what in (0, 1)]
+        return [self._rows(book, what, 1, LARGEST, LARGEST).tobytes() for book in range(len(self._counts)) for what in (0, 1)]
 
     @property
     def counts(self) -> Words:
@@ -79,12 +77,13 @@ class Tape:
             rows = rows[-ring.shape[1] :]
             ring[book, np.arange(counts[book, what] - len(rows), counts[book, what]) % ring.shape[1]] = rows
 
-    def _rows(self, book: int, what: int, from_id: int | None, limit: int) -> Words:
-        """Rows of a ring, int64[9 n]: from a number on, as far as they are kept, else the newest."""
+    def _rows(self, book: int, what: int, first: int | None, last: int, limit: int) -> Words:
+        """Rows of a ring, int64[9 n], numbers first .. last as far as they are kept: at most the limit, the newest where there is no first."""
         count, ring = int(self._counts[book, what]), self._rings[what][book]
-        oldest = max(0, count - len(ring))
-        start = max(oldest, count - limit if from_id is None else from_id - 1)
-        rows: Words = ring[np.arange(start, max(start, min(count, start + limit))) & (len(ring) - 1)].reshape(-1)
+        oldest, last = max(1, count - len(ring) + 1), min(last, count)
+        start = max(oldest, last - limit + 1 if first is None else min(first, count + 1))
+        numbers = np.arange(start, max(start, min(last + 1, start + limit)))
+        rows: Words = ring[(numbers - 1) & (len(ring) - 1)].reshape(-1)
         return rows
 
     def _first_at(self, book: int, time: int) -> int:
