@@ -16,7 +16,7 @@ from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.identity import Identity, identity
 from polaris.exchange.gateway.note import Notes
 from polaris.exchange.gateway.segments import Reader, chain, read_header
-from polaris.exchange.gateway.snapshots import Parts, Snapshot, list_snapshots, read_snapshot, write_snapshot
+from polaris.exchange.gateway.snapshots import Parts, Snapshot, keep, list_snapshots, read_snapshot
 from polaris.exchange.words import Commands
 
 
@@ -59,7 +59,7 @@ class Migrated(NamedTuple, Generic[M]):
     told: list[str]
 
 
-def recover(folder: Path | str, rules_digest: str, restore: Restore[M], upto: int = 0) -> Recovered[M]:
+def recover(folder: Path | str, rules_digest: str, restore: Restore[M], upto: int | None = None) -> Recovered[M]:
     """The state after the last command, or after `upto`.
 
     raises  OtherKernel where another kernel or other rules wrote what is needed; BadLog where something promised is gone
@@ -97,8 +97,8 @@ def migrate(folder: Path | str, rules_digest: str, restore: Restore[M]) -> Migra
     before = {snapshot.identity} if snapshot else set()
     agrees = _agrees(directory, snapshot, machine.digest(), restore) if snapshot else None
     before |= {read_header(directory, segment).identity for segment in chain(directory)}
-    seq = _replay(directory, machine, start, None, 0)
-    write_snapshot(directory, rules_digest, seq, machine.digest(), machine.parts())
+    seq = _replay(directory, machine, start, None, None)
+    keep(directory, Snapshot(seq, machine.digest(), own, machine.parts()))
     return Migrated(machine, seq, start, seq - start, sorted(before - {own}), agrees, told)
 
 
@@ -129,7 +129,7 @@ def _agrees(folder: Path, newest: Snapshot, digest: str, restore: Restore[M]) ->
     return None
 
 
-def _replay(folder: Path, machine: Machine, after: int, own: Identity | None, upto: int) -> int:
+def _replay(folder: Path, machine: Machine, after: int, own: Identity | None, upto: int | None) -> int:
     """Apply what is behind seq `after`; returns the seq of the last command."""
     reader = Reader(folder, after, own)
     try:

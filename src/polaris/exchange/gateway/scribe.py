@@ -262,11 +262,9 @@ class Scribe:
         fresh = f"{self.spare}.{self.epoch}"
         file = self.disk.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
-            zeros = bytes(FILL)
-            for offset in range(0, self.segment_bytes, FILL):
-                part = zeros[: self.segment_bytes - offset]
-                if self.disk.write(file, [part], offset) != len(part):
-                    raise OSError(errno.ENOSPC, f"no room for {self.segment_bytes} bytes")
+            zeros, end = memoryview(bytes(FILL)), 0
+            while end < self.segment_bytes:
+                end += self.disk.write(file, [zeros[: self.segment_bytes - end]], end)
                 os.fdatasync(file)
                 self.needed.wait(PAUSE_SECONDS)  # the batches that are written meanwhile come first
             os.fsync(file)

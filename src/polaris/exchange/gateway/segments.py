@@ -154,10 +154,10 @@ class Reader:
         self._gathered: tuple[_Words, _Words] = (np.empty((PORTION, 8), np.int64), np.empty((PORTION, 8), np.int64))
         self._changed = 0  # the folder's clock at the last look, ns
 
-    def portions(self, upto: int = 0) -> Iterator[tuple[Commands, Notes]]:
+    def portions(self, upto: int | None = None) -> Iterator[tuple[Commands, Notes]]:
         """(commands, notes) of what is there and was not handed out, in arrays that hold it until the next ones are asked for.
 
-        upto  the last seq to hand out, after which the reader has done its work; 0 goes to the end, and on from there the next time
+        upto  the last seq to hand out, after which the reader has done its work; None goes to the end, and on from there the next time
         """
         commands, notes = self._gathered
         n = 0
@@ -200,17 +200,17 @@ class Reader:
             os.close(self._file)
             self._file = -1
 
-    def _batches(self, upto: int) -> Iterator[tuple[_Words, _Words]]:
+    def _batches(self, upto: int | None) -> Iterator[tuple[_Words, _Words]]:
         while self._file >= 0 or self._begin():
             for first, commands, notes in self._rest_of_segment(upto):
-                known, stop = max(0, self.seq + 1 - first), min(len(commands), upto + 1 - first) if upto else len(commands)
+                known, stop = max(0, self.seq + 1 - first), len(commands) if upto is None else min(len(commands), upto + 1 - first)
                 if known < stop:
                     if self.own is not None:
                         assert self.segment is not None
                         self._identity.expect(self.own, self.segment.path(self.folder))
                     self.seq = first + stop - 1
                     yield commands[known:stop], notes[known:stop]
-            if (upto and self.seq >= upto) or not self._go_on():
+            if (upto is not None and self.seq >= upto) or not self._go_on():
                 return
 
     def _begin(self) -> bool:
@@ -263,7 +263,7 @@ class Reader:
         self._seed, self._next = seed_of(self.segment.first, self.segment.epoch), self.segment.first
         self.end, self.flaw = HEADER_BYTES, ""
 
-    def _rest_of_segment(self, upto: int) -> Iterator[tuple[int, _Words, _Words]]:
+    def _rest_of_segment(self, upto: int | None) -> Iterator[tuple[int, _Words, _Words]]:
         """(first seq, commands, notes) of every good batch from `end` on."""
         assert self.segment is not None
         size = WINDOW >> 4 if self.follows else WINDOW
@@ -276,7 +276,7 @@ class Reader:
                     self.flaw = batch
                     break
                 first, count, row, written = batch
-                if (upto and first > upto) or (self._limit and first >= self._limit):
+                if (upto is not None and first > upto) or (self._limit and first >= self._limit):
                     return
                 if first != self._next:
                     raise BadLog(self.segment.path(self.folder), f"offset {self.end}: expected seq {self._next}, found {first}")
@@ -299,8 +299,8 @@ class Reader:
         path = self.segment.path(self.folder)
         with path.open("rb") as file:
             file.seek(self.end)
-            rest = file.read().rstrip(b"\0")
-        self.torn = len(rest)
+            rest = file.read()
+        self.torn = len(rest.rstrip(b"\0"))
         place = rest.find(BATCH_MAGIC)
         while place >= 0:
             start = place - 4

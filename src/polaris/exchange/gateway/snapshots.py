@@ -1,7 +1,7 @@
 """Snapshots: the exchange's state as plain rows, so that recovery need not begin at the first command.
 
 A snapshot is an `.npz` file (readable by NumPy alone, a checksum to each array) of the arrays a machine's `parts` gave, and `_about`:
-seq, digest, kernel and rules as JSON. It is written aside, synced and renamed: a file of this name is whole or damaged, never half
+seq, digest, kernel, rules and the parts' names as JSON. It is written aside, synced and renamed: a file of this name is whole or damaged, never half
 written. The newest two are kept; segments that the older of them covers may go.
 """
 
@@ -10,7 +10,6 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.identity import Identity, identity
-from polaris.exchange.gateway.segments import chain
+from polaris.exchange.gateway.segments import Reader, chain
 
 KEPT: Final = 2
 _NAME: Final = re.compile(r"(\d{20})\.snapshot")
@@ -37,27 +36,32 @@ class Snapshot(NamedTuple):
     parts: Parts
 
 
-def write_snapshot(folder: Path | str, rules_digest: str, seq: int, digest: str, parts: Mapping[str, npt.NDArray[Any]]) -> Path:
-    """Keep a state; returns its file.
+def write_snapshot(folder: Path | str, rules_digest: str, seq: int, digest: str, parts: Parts) -> Path:
+    """Keep the state after command `seq` of the journal in this folder; returns its file.
 
-    seq      of the last command in it: one that is durable, or the snapshot would know more than the journal
-    parts    arrays of numbers, bytes or rows of these
-    raises   OSError where the disk does not take it; then nothing has changed
+    parts    arrays of numbers, of bytes, or of rows of these
+    raises   ValueError where the journal does not hold `seq`: a snapshot must not know more than the journal.
+             OSError where the disk does not take it; then nothing has changed
     """
-    own = identity(rules_digest)
-    about = {"seq": seq, "digest": digest, **own._asdict()}
-    path = _path(Path(folder), seq)
+    _have_on_disk(Path(folder), seq)
+    return keep(Path(folder), Snapshot(seq, digest, identity(rules_digest), parts))
+
+
+def keep(folder: Path, snapshot: Snapshot) -> Path:
+    """As `write_snapshot`, of what the disk is known to have."""
+    about = {"seq": snapshot.seq, "digest": snapshot.digest, **snapshot.identity._asdict(), "parts": sorted(snapshot.parts)}
+    path = _path(folder, snapshot.seq)
     aside = path.with_suffix(f".{os.getpid()}.aside")
     try:
         with aside.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}, **parts)
+            np.savez(file, allow_pickle=False, **{_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}, **snapshot.parts)
             file.flush()
             os.fsync(file.fileno())
         aside.rename(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    _sync(Path(folder))
+    _sync(folder)
     return path
 
 
@@ -73,12 +77,14 @@ def read_snapshot(folder: Path | str, seq: int) -> Snapshot:
     """
     path = _path(Path(folder), seq)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            parts = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            parts = {name: arrays[name] for name in arrays.files}
         about = json.loads(parts.pop(_ABOUT).tobytes())
         found = Snapshot(about["seq"], about["digest"], Identity(about["layout"], about["kernel"], about["rules"]), parts)
     except (OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as cause:
         raise BadLog(path, f"not a whole snapshot: {cause}") from cause
+    if sorted(parts) != about["parts"]:
+        raise BadLog(path, f"expected the parts {about['parts']}, found {sorted(parts)}")
     if found.seq != seq:
         raise BadLog(path, f"the name says seq {seq}, the file {found.seq}")
     return found
@@ -105,13 +111,30 @@ def retire(folder: Path | str) -> list[Path]:
     return gone
 
 
+def _have_on_disk(folder: Path, seq: int) -> None:
+    """Have the journal on the disk up to `seq`. All but its last segment was synced before the next one began."""
+    last = chain(folder)[-1:]
+    if not seq or (last and seq < last[0].first):
+        return
+    reached = 0
+    if last:
+        reader = Reader(folder, last[0].first - 1, follows=True)
+        for _ in reader.portions():
+            pass
+        reader.close()
+        reached = reader.reached
+        _sync(last[0].path(folder))
+    if reached < seq:
+        raise ValueError(f"a snapshot of seq {seq}, but the journal in {folder} ends at {reached}: write it when the journal is durable up to there")
+
+
 def _path(folder: Path, seq: int) -> Path:
     return folder / f"{seq:020d}.snapshot"
 
 
-def _sync(folder: Path) -> None:
-    directory = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(file)
     finally:
-        os.close(directory)
+        os.close(file)

@@ -49,7 +49,7 @@ class Standby(Generic[M]):
         """Whether the place of the leader is vacant, by `fence.promote`."""
         return read_epoch(self.folder)[1]
 
-    def follow(self, upto: int = 0) -> int:
+    def follow(self, upto: int | None = None) -> int:
         """Apply what has come; returns how many commands that were."""
         before = self._reader.seq
         for commands, notes in self._reader.portions(upto):

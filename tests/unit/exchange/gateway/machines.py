@@ -1,13 +1,14 @@
 """What the journal's tests drive it with: commands that name themselves, a machine that remembers all it was told, a reader of bytes."""
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.gateway.journal import Journal
+from polaris.exchange.gateway.journal import Journal, State
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.segments import read
 from polaris.exchange.words import COMMAND, Commands
@@ -22,6 +23,7 @@ def some(first: int, count: int) -> tuple[Commands, Notes]:
     commands["seq"] = np.arange(first, first + count)
     commands["order_id"] = commands["seq"] * 7
     notes["client_id"] = [f"order-{seq}".encode() for seq in commands["seq"].tolist()]
+    notes["reserved"] = b"!!"
     return commands, notes
 
 
@@ -55,6 +57,14 @@ def more(journal: Journal, count: int) -> None:
     """Append so many commands and wait until they are durable."""
     journal.append(journal.next_seq, *some(journal.next_seq, count))
     assert journal.wait(journal.next_seq - 1), journal.why
+
+
+def turns(journal: Journal, state: State) -> None:
+    """Wait until the journal is in this state."""
+    until = time.monotonic() + 20
+    while journal.state != state and time.monotonic() < until:
+        journal.wait(journal.next_seq, 0.01)
+    assert journal.state == state
 
 
 def seqs(folder: Path, after_seq: int = 0) -> list[int]:
