@@ -51,6 +51,12 @@ class Call:
         self.signed = b""
         self._answer = answer
 
+    @property
+    def account(self) -> int:
+        """Whose account this is about."""
+        assert self.key is not None, "a handler of a private endpoint was reached without a key"
+        return self.key.account
+
     def answer(self, result: bytes) -> None:
         """Answer with a JSON result; an answer or a refusal is given once."""
         self._answer(200, result, self)

@@ -2,7 +2,7 @@
 
 Windows are those of the clock, not of the asker: they begin anew on the full minute, ten seconds, day (UTC). Who goes on after a
 refusal is banned, the second time twice as long.
-Source: Binance spot API documentation, "LIMITS".
+Source: Binance spot API documentation, "LIMITS", "Spot Unfilled Order Count Rules".
 """
 
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from polaris.exchange.gateway.binance import errors
+from polaris.exchange.gateway.orders import Change
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
@@ -17,6 +18,8 @@ TEN_SECONDS: Final = 10 * SECOND
 DAY: Final = 86_400 * SECOND
 FIRST_BAN: Final = 2 * MINUTE
 LONGEST_BAN: Final = 3 * DAY
+FILLED_TAKING: Final = 1  # orders given back by the first fill of one
+FILLED_RESTING: Final = 5
 ADDRESSES: Final = 65_536  # remembered at once
 
 
@@ -96,7 +99,7 @@ class Weights:
 
 
 class OrderCounts:
-    """How many orders every account placed in these ten seconds and this day."""
+    """How many unfilled orders every account placed in these ten seconds and this day."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -114,6 +117,13 @@ class OrderCounts:
             raise errors.too_many_orders(self._limits.orders_per_day, "1 DAY")
         count[1] += orders
         count[3] += orders
+
+    def changed(self, _: int, changes: list[Change]) -> None:
+        """An order that trades for the first time gives back one, or five where it rested: who trades may go on."""
+        for change in changes:
+            trade, order = change.trade, change.order
+            if trade is not None and order is not None and order.executed == trade.lots:
+                self.give_back(order.account, FILLED_RESTING if trade.maker else FILLED_TAKING, change.ts)
 
     def give_back(self, account: int, orders: int, now: int) -> None:
         """Orders that were refused do not count."""

@@ -7,7 +7,7 @@ what it needs. Whatever comes in, known or not, is counted, checked and answered
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from picows import WSListener
 
@@ -44,6 +44,18 @@ class Endpoint:
     need: Need = Need.NOTHING
 
 
+class PrivateStreams(Protocol):
+    """Streams that a listen key names."""
+
+    def knows(self, name: str) -> bool:
+        """Whether this is a listen key that lives."""
+        ...
+
+    def join(self, name: str, send: Callable[[bytes], None]) -> Callable[[], None]:
+        """Send its events; what comes back ends it."""
+        ...
+
+
 class BinanceServer:
     """One port that speaks Binance.
 
@@ -57,6 +69,7 @@ class BinanceServer:
         self.weights = Weights(limits)
         self.orders = OrderCounts(limits)
         self.sockets = Sockets()
+        self.private: PrivateStreams | None = None
         self.methods: dict[str, Endpoint] = {}
         self._routes: dict[str, dict[str, Endpoint]] = {}  # path -> HTTP method -> endpoint
         self._upgrades: dict[str, Callable[[Request], Socket | None]] = {}
@@ -86,6 +99,16 @@ class BinanceServer:
         opens  gives the new socket's listener; None refuses with 404
         """
         self._upgrades[path] = opens
+
+    def user_stream(self, name: str) -> bool:
+        """Whether this word of a stream's address is a listen key."""
+        return self.private is not None and self.private.knows(name)
+
+    def join_user_stream(self, name: str, send: Callable[[bytes], None]) -> Callable[[], None]:
+        """Send a listen key's events as they happen; what comes back ends it. Raises KeyError where it is none."""
+        if self.private is None:
+            raise KeyError(name)
+        return self.private.join(name, send)
 
     async def start(self) -> Self:
         """Listen on loopback. Raises Unavailable where the port is taken."""

@@ -1,0 +1,213 @@
+"""What the register knows of an order, a trade, a list of orders, and what is told when one of them changes.
+
+The core tells integers and forgets an order when it ends; here it keeps its client's name for it, what it did and how it ended.
+"""
+
+from typing import Final
+
+from polaris.exchange.words import (
+    GTC,
+    LIMIT,
+    MARKET_AMOUNT,
+    OCO_FIRST,
+    OCO_SECOND,
+    OTO_PENDING,
+    OTO_WORKING,
+    OTOCO_FIRST,
+    OTOCO_SECOND,
+    OTOCO_WORKING,
+    POST_ONLY,
+    POST_SLIDE,
+)
+
+# states of an order
+PENDING_NEW: Final = 0  # waits for another order of its list
+NEW: Final = 1
+PARTIALLY_FILLED: Final = 2
+FILLED: Final = 3
+CANCELED: Final = 4
+EXPIRED: Final = 5
+EXPIRED_IN_MATCH: Final = 6  # it would have traded with its own account
+STATE_NAMES: Final = ("PENDING_NEW", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH")
+
+# kinds of lists
+OCO: Final = 1
+OTO: Final = 2
+OTOCO: Final = 3
+
+LEGS: Final = {OCO: 2, OTO: 2, OTOCO: 3}  # orders of a list
+ROLES: Final = {OCO_FIRST: OCO, OCO_SECOND: OCO, OTO_WORKING: OTO, OTO_PENDING: OTO, OTOCO_WORKING: OTOCO, OTOCO_FIRST: OTOCO, OTOCO_SECOND: OTOCO}
+
+# what a change does to the order's list
+STARTED: Final = 1
+ENDED: Final = 2
+
+# what the client id of a note names, beside the order (0)
+NAMES_LIST: Final = 1
+
+
+class Trade:
+    """One side of a fill.
+
+    price, lots   ticks, lots
+    fee           units of the asset the owner received
+    """
+
+    __slots__ = ("book", "fee", "lots", "maker", "order_id", "price", "side", "trade_id", "ts")
+
+    def __init__(self, trade_id: int, order_id: int, book: int, side: int, price: int, lots: int, fee: int, maker: bool, ts: int) -> None:
+        self.trade_id = trade_id
+        self.order_id = order_id
+        self.book = book
+        self.side = side
+        self.price = price
+        self.lots = lots
+        self.fee = fee
+        self.maker = maker
+        self.ts = ts
+
+
+class Order:
+    """One order as its owner asked for it, and what became of it.
+
+    quantity   lots it asks for in all; MARKET_AMOUNT: ticks times lots
+    executed   lots; `paid` ticks times lots
+    prevented  lots that did not trade with the own account
+    created, updated, working   ns UTC; working is 0 until it is in the book
+    number     the dialect's own; session  the connection it came by
+    client_id  what it is called now; first_id what it was called when it came
+    """
+
+    __slots__ = (
+        "account", "amendments", "book", "client_id", "created", "display", "executed", "first_id", "flags", "list", "number", "order_id", "order_type",
+        "paid", "prevented", "prevented_id", "prevention", "price", "quantity", "session", "side", "state", "time_in_force", "trigger", "updated", "working",
+    )  # fmt: skip
+
+    def __init__(
+        self, order_id: int, account: int, book: int, side: int, order_type: int, time_in_force: int, price: int, quantity: int, trigger: int, display: int,
+        prevention: int, flags: int, client_id: str, number: int, session: int, created: int,
+    ) -> None:  # fmt: skip
+        self.order_id = order_id
+        self.account = account
+        self.book = book
+        self.side = side
+        self.order_type = order_type
+        self.time_in_force = time_in_force
+        self.price = price
+        self.quantity = quantity
+        self.trigger = trigger
+        self.display = display
+        self.prevention = prevention
+        self.flags = flags
+        self.client_id = self.first_id = client_id
+        self.number = number
+        self.session = session
+        self.created = self.updated = created
+        self.working = 0
+        self.executed = 0
+        self.paid = 0
+        self.prevented = 0
+        self.prevented_id = 0
+        self.state = NEW
+        self.list: OrderList | None = None
+        self.amendments: list[Amendment] | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self.state <= PARTIALLY_FILLED
+
+    @property
+    def open(self) -> int:
+        """Lots that may still trade; 0 once it ended."""
+        if not self.alive or self.order_type == MARKET_AMOUNT:
+            return 0
+        return self.quantity - self.executed - self.prevented
+
+    @property
+    def waits(self) -> bool:
+        """Not in the book: for a trigger or another order."""
+        return self.alive and self.working == 0
+
+    @property
+    def maker_only(self) -> bool:
+        return self.order_type == LIMIT and self.time_in_force in (POST_ONLY, POST_SLIDE)
+
+    @property
+    def rests(self) -> bool:
+        return self.time_in_force in (GTC, POST_ONLY, POST_SLIDE)
+
+
+class Amendment:
+    """One change of an order's quantity."""
+
+    __slots__ = ("after", "before", "execution_id", "new_id", "old_id", "ts")
+
+    def __init__(self, execution_id: int, before: int, after: int, old_id: str, new_id: str, ts: int) -> None:
+        self.execution_id = execution_id
+        self.before = before
+        self.after = after
+        self.old_id = old_id
+        self.new_id = new_id
+        self.ts = ts
+
+
+class OrderList:
+    """Orders that stand and fall together.
+
+    kind  OCO, OTO, OTOCO
+    """
+
+    __slots__ = ("account", "book", "client_id", "created", "done", "kind", "list_id", "orders", "updated")
+
+    def __init__(self, list_id: int, account: int, book: int, kind: int, client_id: str, created: int) -> None:
+        self.list_id = list_id
+        self.account = account
+        self.book = book
+        self.kind = kind
+        self.client_id = client_id
+        self.created = self.updated = created
+        self.done = False
+        self.orders: list[Order] = []
+
+
+class Prevented:
+    """A match of an account with itself that did not take place."""
+
+    __slots__ = ("book", "lots", "maker_id", "prevented_id", "prevention", "price", "taker_id", "ts")
+
+    def __init__(self, prevented_id: int, book: int, taker_id: int, maker_id: int, prevention: int, price: int, lots: int, ts: int) -> None:
+        self.prevented_id = prevented_id
+        self.book = book
+        self.taker_id = taker_id
+        self.maker_id = maker_id
+        self.prevention = prevention
+        self.price = price
+        self.lots = lots
+        self.ts = ts
+
+
+class Change:
+    """What one event did to one order.
+
+    kind      the event's (words.py); reason why
+    order     as it is now; of a refusal None
+    trade     of a FILL, this order's side of it
+    quantity  the event's
+    former    the client id before this change
+    number    counts all changes: the execution's id
+    of_list   STARTED or ENDED where the order's list did so with it
+    """
+
+    __slots__ = ("former", "kind", "number", "of_list", "order", "order_id", "quantity", "reason", "trade", "ts")
+
+    def __init__(self, kind: int, reason: int, order_id: int, order: Order | None, ts: int, quantity: int, former: str = "", trade: Trade | None = None) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.order_id = order_id
+        self.order = order
+        self.ts = ts
+        self.quantity = quantity
+        self.former = former
+        self.trade = trade
+        self.of_list = 0
+        self.number = 0

@@ -1,0 +1,470 @@
+"""The running venue: one exchange, its register, its journal, and everybody who asks and listens.
+
+One turn of the event loop: what was asked since the last one is run by the core in one call, after a CLOCK, under seqs that continue
+the journal's. Commands and notes go to the journal; once they are durable their events go, in this order and for each command, to
+the answer of who asked, to the watchers of the accounts it touched, and at the end to the market's listeners. Nothing is told
+before it is durable, and nothing waits for a listener. What is asked beyond the intake's bound is refused.
+"""
+
+import asyncio
+import logging
+import struct
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from polaris.exchange.gateway.note import NOTE, Notes
+from polaris.exchange.gateway.orders import Change
+from polaris.exchange.gateway.register import Register, Tell
+from polaris.exchange.listing import Rules
+from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, EVENT, Commands, Events
+
+INTAKE: Final = 65_536  # commands of one turn
+BLANK: Final = bytes(NOTE.itemsize)
+_COMMAND: Final = struct.Struct("<BBBbiqqqqqiBBBxq")
+_NOTE: Final = struct.Struct("<qq36sIIBB2x")
+assert _COMMAND.size == COMMAND.itemsize and _NOTE.size == NOTE.itemsize
+
+log = logging.getLogger("polaris.exchange.gateway")
+
+Reply = Callable[[list[Change]], None]
+More = tuple[Sequence[bytes], Sequence[bytes]]  # commands, notes
+
+
+def command(
+    operation: int,
+    *,
+    order_id: int = 0,
+    book: int = 0,
+    side: int = 0,
+    order_type: int = 0,
+    time_in_force: int = 0,
+    price: int = 0,
+    quantity: int = 0,
+    trigger: int = 0,
+    display: int = 0,
+    account: int = 0,
+    prevention: int = 0,
+    flags: int = 0,
+    role: int = ALONE,
+) -> bytes:
+    """One COMMAND as bytes; its seq is given when it runs."""
+    return _COMMAND.pack(operation, order_type, time_in_force, side, book, order_id, price, quantity, trigger, display, account, prevention, flags, role, 0)
+
+
+def note(received: int, client_id: str = "", *, number: int = 0, session: int = 0, list_id: int = 0, origin: int = 0, kind: int = 0) -> bytes:
+    """One NOTE as bytes."""
+    return _NOTE.pack(received, number, client_id.encode(), session, list_id, origin, kind)
+
+
+class Core(Protocol):
+    """What the venue needs of an exchange."""
+
+    def run(self, commands: Commands) -> Events:
+        """Do commands in their order."""
+        ...
+
+    def balances(self, account: int) -> npt.NDArray[np.int64]:
+        """int64[assets, 2]: free and locked, units."""
+        ...
+
+    def fees(self, account: int) -> tuple[int, int]:
+        """(maker, taker) ppm of an account."""
+        ...
+
+    def open(self, order_id: int) -> int:
+        """Lots of an order that may still trade; 0 where none of this number lives."""
+        ...
+
+    def digest(self) -> str:
+        """The whole state."""
+        ...
+
+
+class Journal(Protocol):
+    """What the venue needs of a journal (journal.py)."""
+
+    @property
+    def refuses(self) -> str:
+        """Why nothing may be run now; "" where it may."""
+        ...
+
+    @property
+    def told_seq(self) -> int:
+        """Events of commands up to here may be told."""
+        ...
+
+    def append(self, first_seq: int, commands: Commands, notes: Notes) -> None:
+        """Write commands and notes down; never waits."""
+        ...
+
+
+class Listener(Protocol):
+    """Who hears of the market."""
+
+    def fold(self, events: Events) -> Any:
+        """Take events at once after the core ran; what it gives is told once they are durable."""
+        ...
+
+    def tell(self, told: Any) -> None:
+        """What `fold` gave may be told."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who hears of an account."""
+
+    def changed(self, changes: list[Change]) -> None:
+        """What one command did to its orders."""
+        ...
+
+    def balances(self, ts: int, assets: Sequence[int], balances: npt.NDArray[np.int64]) -> None:
+        """Its balances may have changed in these assets; they are now int64[assets, 2], free and locked."""
+        ...
+
+    def paid(self, ts: int, asset: int, change: int) -> None:
+        """A deposit, withdrawal or transfer."""
+        ...
+
+
+class Refused(Exception):
+    """The venue takes nothing: its intake is full, or its journal can't be written."""
+
+
+class _Asked:
+    """What one request asks: commands that run next to each other, and who is answered."""
+
+    __slots__ = ("commands", "first", "last", "notes", "read", "reply", "then", "value")
+
+    def __init__(self, commands: Sequence[bytes], notes: Sequence[bytes], reply: Reply | None, then: Callable[[Events], More | None] | None) -> None:
+        self.commands = commands
+        self.notes = notes
+        self.reply = reply
+        self.then = then
+        self.first = self.last = 0
+
+
+class _Told:
+    """One turn's outcome, until it may be told."""
+
+    __slots__ = ("answers", "balances", "commands", "events", "listened", "notes", "reads", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.commands: Commands = np.empty(0, COMMAND)
+        self.notes: Notes = np.empty(0, NOTE)
+        self.events: Events = np.empty(0, EVENT)
+        self.answers: list[tuple[int, int, Reply]] = []
+        self.listened: list[tuple[Listener, Any]] = []
+        self.balances: list[tuple[int, int, list[int], npt.NDArray[np.int64]]] = []  # ts, account, assets, its balances
+        self.reads: list[tuple[Callable[[Any], None], Any]] = []
+
+
+class Venue:
+    """One exchange that runs.
+
+    core      the state machine; register  its orders by name
+    journal   None keeps nothing: for tests and simulations
+    clock     ns UTC
+    seq       the last command's that the journal holds
+    intake    commands taken in one turn
+    pulse_s   how often the venue's time goes on when nobody asks anything; 0: only then
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        core: Core,
+        register: Register,
+        clock: Callable[[], int],
+        journal: Journal | None = None,
+        *,
+        seq: int = 0,
+        intake: int = INTAKE,
+        pulse_s: float = 1.0,
+    ) -> None:
+        self.rules = rules
+        self.core = core
+        self.register = register
+        self.journal = journal
+        self.seq = seq
+        self.failed = ""  # why the venue stopped for good
+        self.turns = 0
+        self._clock = clock
+        self._now = 0
+        self._order_id = register.last_order
+        self._session = register.last_session
+        self._list_id = register.last_list
+        self._most = intake
+        self._pulse_s = pulse_s
+        self._pulse_timer: asyncio.TimerHandle | None = None
+        self._gathered: list[_Asked] = []
+        self._reads: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+        self._size = 0
+        self._scheduled = False
+        self._untold: deque[_Told] = deque()
+        self._listeners: list[Listener] = []
+        self._hearers: list[Tell] = []
+        self._watchers: dict[int, list[Watcher]] = {}
+        self._names: dict[tuple[int, str], tuple[int, int]] = {}  # (account, client id) -> number and book of an order on its way
+        self._loop = asyncio.get_running_loop()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._closed = False
+
+    # who asks
+
+    def now(self) -> int:
+        """ns UTC; never goes back."""
+        self._now = max(self._now, self._clock())
+        return self._now
+
+    def new_order_id(self) -> int:
+        """A number for a new order."""
+        self._order_id += 1
+        return self._order_id
+
+    def new_list_id(self) -> int:
+        """A number for a new list of orders."""
+        self._list_id += 1
+        return self._list_id
+
+    def new_session(self) -> int:
+        """A number for a connection."""
+        self._session += 1
+        return self._session
+
+    def claim(self, account: int, client_id: str, order_id: int, book: int, instead_of: int = 0) -> bool:
+        """Take a name for a new order.
+
+        instead_of  the number of an order that gives way to it and may have this name
+        returns     False where another order of this account that lives, or is on its way, has it
+        """
+        known = self.register.named(account, client_id)
+        if known is not None and known.alive and known.client_id == client_id and known.order_id != instead_of:
+            return False
+        if self._names.get((account, client_id), (instead_of, book))[0] != instead_of:
+            return False
+        self._names[account, client_id] = (order_id, book)
+        return True
+
+    def claimed(self, account: int, client_id: str, book: int) -> int:
+        """The number of an order of this book that is on its way under this name; 0: none."""
+        number, of_book = self._names.get((account, client_id), (0, book))
+        return number if of_book == book else 0
+
+    def release(self, account: int, client_id: str) -> None:
+        """The order of this name is known to the register, or was refused."""
+        self._names.pop((account, client_id), None)
+
+    def ask(self, commands: Sequence[bytes], notes: Sequence[bytes], reply: Reply | None = None, then: Callable[[Events], More | None] | None = None) -> None:
+        """Have commands run in this turn, next to each other.
+
+        commands, notes  as `command` and `note` make them, as many of the one as of the other
+        reply            hears what they changed for the account that asked, once it is durable
+        then             sees their events before anything else runs and may give more commands
+        raises           Refused; then none of them runs
+        """
+        refused = self.refuses
+        if refused:
+            raise Refused(refused)
+        if self._size + len(commands) > self._most:
+            raise Refused(f"the intake is full: {self._size} commands wait; at most {self._most} of one turn")
+        self._size += len(commands)
+        self._gathered.append(_Asked(commands, notes, reply, then))
+        self._schedule()
+
+    def read(self, look: Callable[[], Any], reply: Callable[[Any], None]) -> None:
+        """Look at the core after what was asked before; `reply` hears what was seen once all of that is durable."""
+        self._reads.append((look, reply))
+        self._schedule()
+
+    def after(self, reply: Callable[[], None]) -> None:
+        """Call back when everything asked before is in the register: at once where nothing is on its way."""
+        if not self._gathered and not self._untold and not self._reads:
+            reply()
+        else:
+            self.read(_nothing, lambda _: reply())
+
+    @property
+    def refuses(self) -> str:
+        """Why nothing is taken now; "" where it is."""
+        return self.failed or (self.journal.refuses if self.journal is not None else "")
+
+    # who listens
+
+    def listen(self, listener: Listener) -> None:
+        """Tell of the market from the next turn on."""
+        self._listeners.append(listener)
+
+    def hear(self, hearer: Tell) -> None:
+        """Tell of the orders of every account."""
+        self._hearers.append(hearer)
+
+    def watch(self, account: int, watcher: Watcher) -> None:
+        """Tell of an account from the next turn that is told."""
+        self._watchers.setdefault(account, []).append(watcher)
+
+    def unwatch(self, account: int, watcher: Watcher) -> None:
+        """Tell it no more."""
+        watchers = self._watchers.get(account, [])
+        if watcher in watchers:
+            watchers.remove(watcher)
+            if not watchers:
+                del self._watchers[account]
+
+    def every(self, interval_ns: int, call: Callable[[int], None]) -> None:
+        """Call with the venue's time, again and again, until it is closed."""
+
+        def due() -> None:
+            self._timers.discard(timer[0])
+            if not self._closed:
+                call(self.now())
+                again()
+
+        def again() -> None:
+            timer[0] = self._loop.call_later(interval_ns / 1e9, due)
+            self._timers.add(timer[0])
+
+        timer: list[Any] = [None]
+        again()
+
+    # a turn
+
+    def start(self) -> None:
+        """Let time go on by itself."""
+        if self._pulse_s > 0:
+            self._pulse_timer = self._loop.call_later(self._pulse_s, self._pulse)
+
+    def close(self) -> None:
+        """Run what was asked, and take nothing more."""
+        self.turn()
+        self._closed = True
+        self.failed = self.failed or "the venue is closed"
+        for timer in [*self._timers, *([self._pulse_timer] if self._pulse_timer is not None else [])]:
+            timer.cancel()
+
+    def turn(self) -> None:
+        """Run everything asked so far; the event loop calls this once a turn."""
+        self._scheduled = False
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        reads, self._reads = self._reads, []
+        if not gathered and not reads:
+            return
+        self.turns += 1
+        told = _Told(self.seq)
+        if gathered:
+            try:
+                self._run(gathered, told)
+            except Exception:
+                # the core may have done what the journal does not hold: nothing it says from here on can be trusted
+                log.exception("the venue stops: its core failed")
+                self.failed = "the venue stopped: its core failed"
+                for asked in gathered:
+                    if asked.reply is not None:
+                        told.answers.append((asked.first, asked.last, asked.reply))
+                self._fail(told)
+                return
+        told.reads = [(reply, look()) for look, reply in reads]
+        self._untold.append(told)
+        self.durable(self.journal.told_seq if self.journal is not None else self.seq)
+
+    def durable(self, seq: int) -> None:
+        """Tell what may be told: commands up to `seq` are durable. The journal calls this."""
+        while self._untold and self._untold[0].seq <= seq:
+            self._tell(self._untold.popleft())
+
+    def _run(self, gathered: list[_Asked], told: _Told) -> None:
+        """Run commands; what they do is in `told`, written to the journal but told to nobody."""
+        now = self.now()
+        commands, notes = [command(CLOCK, price=now)], [BLANK]
+        runs: list[tuple[Commands, Notes, Events]] = []
+        seq = self.seq + 1  # of the next command to run
+        for asked in gathered:
+            asked.first = seq + len(commands)
+            commands.extend(asked.commands)
+            notes.extend(asked.notes)
+            asked.last = seq + len(commands) - 1
+            if asked.then is not None:
+                runs.append(self._core(seq, commands, notes, told))
+                events = runs[-1][2]
+                more = asked.then(events[events["seq"] >= asked.first])
+                seq, commands, notes = asked.last + 1, [], []
+                if more is not None:
+                    commands, notes = list(more[0]), list(more[1])
+                    asked.last += len(commands)
+            if asked.reply is not None:
+                told.answers.append((asked.first, asked.last, asked.reply))
+        if commands:
+            runs.append(self._core(seq, commands, notes, told))
+        told.commands, told.notes, told.events = (np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*runs, strict=True))
+        first, self.seq = self.seq + 1, self.seq + len(told.commands)
+        told.seq = self.seq
+        if self.journal is not None:
+            self.journal.append(first, told.commands, told.notes)
+        if self._watchers:
+            told.balances = self._balances(told.events)
+
+    def _core(self, seq: int, commands: Sequence[bytes], notes: Sequence[bytes], told: _Told) -> tuple[Commands, Notes, Events]:
+        run = np.frombuffer(bytearray().join(commands), COMMAND)
+        run["seq"] = np.arange(seq, seq + len(run))
+        events = self.core.run(run)
+        told.listened += [(listener, listener.fold(events)) for listener in self._listeners]
+        return run, np.frombuffer(b"".join(notes), NOTE), events
+
+    def _balances(self, events: Events) -> list[tuple[int, int, list[int], npt.NDArray[np.int64]]]:
+        """The balances of every watched account that these events may have changed, as they are now."""
+        found = []
+        for account in self._watchers:
+            own = events[(events["account"] == account) | ((events["maker_account"] == account) & (events["maker_id"] != 0))]
+            if len(own):
+                paid = own["kind"] == BALANCE
+                assets = set(own["book"][paid].tolist())
+                for book in set(own["book"][~paid].tolist()):
+                    listing = self.rules.listings[book]
+                    assets |= {self.rules.asset(listing.base.name), self.rules.asset(listing.quote.name)}
+                found.append((int(own["ts"][-1]), account, sorted(assets), self.core.balances(account)))
+        return found
+
+    def _tell(self, told: _Told) -> None:
+        """Tell what one turn did: answers and watchers by command, then balances, then the market."""
+        self.register.fold(told.commands, told.notes, told.events, self._changed if self._watchers or self._hearers else None, told.answers)
+        for account, watchers in list(self._watchers.items()):
+            for event in told.events[(told.events["kind"] == BALANCE) & (told.events["account"] == account)]:
+                for watcher in list(watchers):
+                    watcher.paid(int(event["ts"]), int(event["book"]), int(event["quantity"]))
+        for ts, account, assets, balances in told.balances:
+            for watcher in list(self._watchers.get(account, ())):
+                watcher.balances(ts, assets, balances)
+        for listener, heard in told.listened:
+            listener.tell(heard)
+        for reply, value in told.reads:
+            reply(value)
+
+    def _changed(self, account: int, changes: list[Change]) -> None:
+        for hearer in self._hearers:
+            hearer(account, changes)
+        for watcher in list(self._watchers.get(account, ())):
+            watcher.changed(changes)
+
+    def _fail(self, told: _Told) -> None:
+        for _, _, reply in told.answers:
+            reply([])
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.turn)
+
+    def _pulse(self) -> None:
+        """Time goes on though nobody asks."""
+        if not self._closed:
+            if not self.refuses and not self._gathered:
+                self.ask((), ())
+            self._pulse_timer = self._loop.call_later(self._pulse_s, self._pulse)
+
+
+def _nothing() -> None:
+    return None

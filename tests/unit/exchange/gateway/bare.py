@@ -1,0 +1,118 @@
+"""A venue for tests: two books, a few rich accounts, a clock that stands until it is moved."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polaris.exchange.book import MatchingEngine
+from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.binance.private import serve_accounts
+from polaris.exchange.gateway.binance.server import BinanceServer
+from polaris.exchange.gateway.keys import Keys
+from polaris.exchange.gateway.register import Register
+from polaris.exchange.gateway.venue import Journal, Venue
+from polaris.exchange.listing import Asset, Listing, Rules
+
+BTC, ETH, USDT = Asset("BTC", 8), Asset("ETH", 8), Asset("USDT", 8)
+RULES = Rules(
+    (BTC, ETH, USDT),
+    (
+        Listing("BTCUSDT", BTC, USDT, "0.01", "0.00001", min_notional="5", lowest_price="10000"),
+        Listing("ETHUSDT", ETH, USDT, "0.01", "0.0001", min_notional="5", lowest_price="100"),
+    ),
+    tiers=((1000, 1000),),
+    accounts=16,
+    capacity=4096,
+)
+RICH = 10**18
+START = 1_700_000_000_000_000_000
+
+
+class Bare:
+    """The matching engine as a venue's core: everybody is rich, nothing costs a fee."""
+
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.engine = MatchingEngine([listing.lowest for listing in rules.listings], rules.capacity)
+        self.assets = len(rules.assets)
+
+    def run(self, commands: Any) -> Any:
+        return self.engine.run(commands)
+
+    def balances(self, account: int) -> Any:
+        return np.full((self.assets, 2), (RICH, 0), np.int64)
+
+    def fees(self, account: int) -> tuple[int, int]:
+        return 1000, 1000
+
+    def open(self, order_id: int) -> int:
+        orders = self.engine.orders()
+        found = orders[orders["order_id"] == order_id]
+        return int(found["shown"][0] + found["hidden"][0]) if len(found) else 0
+
+    def digest(self) -> str:
+        return self.engine.digest()
+
+
+class Clock:
+    """ns UTC that only a test moves."""
+
+    def __init__(self, now: int = START) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Held:
+    """A journal whose disk is as slow as the test says."""
+
+    def __init__(self) -> None:
+        self.refuses = ""
+        self.told_seq = 0
+        self.commands: list[Any] = []
+        self.notes: list[Any] = []
+
+    def append(self, first_seq: int, commands: Any, notes: Any) -> None:
+        assert first_seq == sum(map(len, self.commands)) + 1
+        assert commands["seq"].tolist() == list(range(first_seq, first_seq + len(commands)))
+        self.commands.append(commands)
+        self.notes.append(notes)
+
+    def sync(self, venue: Venue) -> None:
+        """Everything is on the disk now."""
+        self.told_seq = sum(map(len, self.commands))
+        venue.durable(self.told_seq)
+
+
+class Small:
+    """A venue and its Binance server on loopback."""
+
+    def __init__(self, venue: Venue, server: BinanceServer, keys: Keys, clock: Clock) -> None:
+        self.venue = venue
+        self.server = server
+        self.keys = keys
+        self.clock = clock
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    async def close(self) -> None:
+        await self.server.close()
+        self.venue.close()
+        await asyncio.sleep(0)
+
+
+async def small(
+    *, journal: Journal | None = None, clock: Clock | None = None, limits: Limits | None = None, keys: Path | None = None, core: Any = None, rules: Rules = RULES
+) -> Small:
+    """A running venue."""
+    clock = clock or Clock()
+    venue = Venue(rules, core or Bare(rules), Register(rules), clock, journal, pulse_s=0)
+    store = Keys(keys)
+    server = BinanceServer(clock, store, limits or Limits())
+    serve_accounts(server, venue)
+    await server.start()
+    return Small(venue, server, store, clock)
