@@ -130,6 +130,20 @@ class Register:
         owner = self.owners.get(account)
         return [order for order in owner.open.values() if book in (-1, order.book)] if owner is not None else []
 
+    # what a snapshot keeps beside the owners
+
+    def announced(self) -> dict[int, str]:
+        """Names of lists whose legs were not accepted (yet)."""
+        return self._list_names
+
+    def announce(self, names: dict[int, str]) -> None:
+        """Know such names again."""
+        self._list_names = names
+
+    def revive(self, owner: Owner) -> None:
+        """Know the orders of this owner that live."""
+        self._orders.update(owner.open)
+
     # the fold
 
     def fold(self, commands: Commands, notes: Notes, events: Events, tell: Tell | None = None, answers: Iterable[Answer] = ()) -> None:
@@ -184,8 +198,8 @@ class Register:
             case w.ACCEPTED:
                 changes = [self._accept(event, command, note)]
             case w.REJECTED:
-                changes = [Change(w.REJECTED, event.reason, event.order_id, None, event.ts, event.quantity)]
-                return [(event.account, changes[0])]
+                self._list_names.pop(int(note["list_id"]), None)
+                return [(event.account, Change(w.REJECTED, event.reason, event.order_id, None, event.ts, event.quantity))]
             case w.FILL:
                 changes = self._fill(event, following, trade_id)
             case w.PREVENTED:

@@ -3,6 +3,7 @@
 from polaris.exchange.gateway.binance.account import Account
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.history import History
+from polaris.exchange.gateway.binance.lists import Lists
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.binance.session import Sessions
 from polaris.exchange.gateway.binance.trading import Trading
@@ -15,7 +16,8 @@ def serve_accounts(server: BinanceServer, venue: Venue) -> None:
     books = Books(venue.rules)
     users = UserStreams(venue, books)
     sessions = Sessions(venue, server, users)
-    server.add(*Trading(venue, server, books).endpoints(), *History(venue, books).endpoints(), *Account(venue, server, books).endpoints())
+    trading = Trading(venue, server, books)
+    server.add(*trading.endpoints(), *Lists(venue, server, books, trading).endpoints(), *History(venue, books).endpoints(), *Account(venue, server, books).endpoints())
     server.add(*users.endpoints(), *sessions.endpoints())
     server.add_sockets("/ws-api/v3", sessions.open)
     server.private = users
