@@ -102,7 +102,10 @@ class Streams:
     # who reads
 
     def open(self, request: Request) -> StreamSocket | None:
-        """The socket of /ws/<stream> or /stream?streams=<stream>/<stream>; None where an address, a name or a unit can't be had."""
+        """The socket of /ws/<stream> or /stream?streams=<stream>/<stream>; None where an address or a unit can't be had.
+
+        Names that are no streams are passed over, as Binance does: clients put numbers of their own there.
+        """
         now = self.clock()
         if now // ATTEMPTS_WINDOW != self._window:
             self._window, self._attempts = now // ATTEMPTS_WINDOW, {}
@@ -111,8 +114,8 @@ class Streams:
         unit = TIME_UNITS.get(query.get("timeUnit", ""))
         combined = request.path.startswith("/stream")
         listed = query.get("streams", "") if combined else request.path.removeprefix("/ws").strip("/")
-        names = list(dict.fromkeys(name for name in listed.split("/") if name))
-        if tried > ATTEMPTS or unit is None or len(names) > MOST_STREAMS or not all(map(self.knows, names)):
+        names = list(dict.fromkeys(name for name in listed.split("/") if self.knows(name)))
+        if tried > ATTEMPTS or unit is None or len(names) > MOST_STREAMS:
             return None
         return StreamSocket(self, request.address, names, combined=combined, micros=unit, opened_at=now)
 
