@@ -145,6 +145,7 @@ class Reader:
         self.torn = 0
         self.segment: SegmentId | None = None
         self.end = 0
+        self._segments: list[SegmentId] = []
         self._file = -1
         self._seed = 0
         self._next = 0  # the seq the next batch must have
@@ -215,35 +216,41 @@ class Reader:
 
     def _begin(self) -> bool:
         """Open the segment of the next seq, if there is one."""
-        segments = chain(self.folder)
-        behind = [segment.first > self.seq + 1 for segment in segments]
-        place = (behind.index(True) if True in behind else len(segments)) - 1
-        if place < 0:
-            if segments:
-                raise BadLog(self.folder, f"expected a segment with seq {self.seq + 1}, found none before seq {segments[0].first}")
+        if not self._look():
             return False
-        self._open(segments, place)
+        behind = [place for place, segment in enumerate(self._segments) if segment.first <= self.seq + 1]
+        if not behind:
+            raise BadLog(self.folder, f"expected a segment with seq {self.seq + 1}, found none before seq {self._segments[0].first}")
+        self._open(behind[-1])
         return True
 
     def _go_on(self) -> bool:
         """Whether there is more to read: the rest of this segment, now that its end is known, or the next one, opened."""
         assert self.segment is not None
-        if self.follows and self._seen_already():
-            return False
-        segments = chain(self.folder)
-        if self.segment not in segments:
-            raise BadLog(self.segment.path(self.folder), "expected the segment that was being read, found it gone")
-        place = segments.index(self.segment) + 1
-        if place == len(segments) or (self.follows and segments[-1].epoch != read_epoch(self.folder)[0]):
+        if self.segment == self._segments[-1]:
+            if (self.follows and self._seen_already()) or not self._look():
+                return False
+            if self.segment not in self._segments:
+                raise BadLog(self.segment.path(self.folder), "expected the segment that was being read, found it gone")
+        place = self._segments.index(self.segment) + 1
+        if place == len(self._segments):
             if not self.follows:
                 self._expect_nothing_after()
             return False
         if not self._limit:
-            self._limit = segments[place].first
+            self._limit = self._segments[place].first
             return True
         if self._next != self._limit:
             raise BadLog(self.segment.path(self.folder), f"offset {self.end}: expected seqs {self._next} to {self._limit - 1}, found {self.flaw or 'none'}")
-        self._open(segments, place)
+        self._open(place)
+        return True
+
+    def _look(self) -> bool:
+        """See which segments there are; False where there are none, or a later epoch may still pass over some of them."""
+        segments = chain(self.folder)
+        if not segments or (self.follows and segments[-1].epoch != read_epoch(self.folder)[0]):
+            return False
+        self._segments = segments
         return True
 
     def _seen_already(self) -> bool:
@@ -252,10 +259,10 @@ class Reader:
         seen, self._changed = self._changed, changed
         return changed == seen and time.time_ns() - changed > 1_000_000_000
 
-    def _open(self, segments: list[SegmentId], place: int) -> None:
+    def _open(self, place: int) -> None:
         self.close()
-        self.segment = segments[place]
-        self._limit = segments[place + 1].first if place + 1 < len(segments) else 0
+        self.segment = self._segments[place]
+        self._limit = self._segments[place + 1].first if place + 1 < len(self._segments) else 0
         self._identity = read_header(self.folder, self.segment).identity
         if self._identity.layout != LAYOUT:
             self._identity.expect(Identity(LAYOUT, *self._identity[1:]), self.segment.path(self.folder))
