@@ -6,6 +6,8 @@
     levels   2 words a tick    first slot << 32 | last slot, lots shown; a ladder has TICKS of them
     ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
     orders   8 words a slot    one cache line; orders of a tick are a list, first to come first; slot 0 is nobody
+    more     8 words a slot    what only some orders need
+    accounts                   what `accounts` says; there may be none
     outbox   12 words an event what the last single command told; its words came in by the inbox, in the header
 
 A book has four ladders: BIDS, ASKS and, for orders that wait, FALLING and RISING. A *place* is book * 4 + ladder. Ticks are counted
@@ -43,11 +45,28 @@ OUTBOX_ROOM = 13  # events it holds
 NOW = 14  # ns UTC: the last CLOCK's
 SEQ = 15  # of the command that is done now
 INBOX = 16  # 8 words: a single command
+AT_MORE = 24
+AT_ACCOUNTS = 25  # 0: an engine without money
+AT_BALANCES = 26
+AT_POSITIONS = 27
+AT_SUPPLY = 28
+AT_TIERS = 29
+ACCOUNTS = 30
+ASSETS = 31
+ALL_KILLED = 32
+TEN_SECONDS = 33  # of NOW: how many since 1970
+TODAY = 34  # of NOW: days since 1970
 AT_BOOKS = 64
 BOOK_WORDS = 32
 # a book, after the best tick of its four ladders
 LAST = 4  # last trade, tick; -1 before the first
 LOWEST = 5  # ticks of price
+FILTERED = 7  # 1: it has rules for an order's lots or notional
+RULE = 8  # here is rule 0
+BASE = 24  # assets, and what one lot and one tick of one lot are worth: `accounts`
+QUOTE = 25
+LOT_UNITS = 26
+VALUE = 27
 # an order
 ID = 0
 OWNER = 1  # account << 32 | tick it stands at
@@ -62,12 +81,13 @@ LOW = 0xFFFFFFFF
 NORESERVE = 0x4000 if sys.platform == "linux" else 0  # MAP_NORESERVE: address space is not memory
 
 
-def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[np.int64]:
+def new_arena(lowest: Sequence[int], capacity: int, outbox: int, money: int = 0) -> npt.NDArray[np.int64]:
     """An empty engine.
 
     lowest    of each book the lowest price in ticks, 1 .. MAX_PRICE; it holds TICKS prices
     capacity  orders alive at once, 1 .. MAX_ORDERS
     outbox    events of a single command there is room for
+    money     words the accounts take
     raises    ValueError where one of these is out of its range
     """
     if not lowest or not all(0 < tick <= MAX_PRICE for tick in lowest):
@@ -80,15 +100,19 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int) -> npt.NDArray[
     at_levels = at_bitmaps + 4 * books * BITMAP_WORDS
     at_ids = at_levels + 8 * books * TICKS
     at_orders = at_ids + 2 * buckets
-    at_outbox = -(-(at_orders + 8 * (capacity + 1)) // EVENT_WORDS) * EVENT_WORDS  # events are counted from the arena's begin
+    at_more = at_orders + 8 * (capacity + 1)
+    at_money = at_more + 8 * (capacity + 1)
+    at_outbox = -(-(at_money + money) // EVENT_WORDS) * EVENT_WORDS  # events are counted from the arena's begin
     arena: npt.NDArray[np.int64] = _fresh(at_outbox + EVENT_WORDS * outbox)
     arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
     arena[AT_OUTBOX], arena[OUTBOX_ROOM] = at_outbox, outbox
     arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders
+    arena[AT_MORE], arena[AT_ACCOUNTS] = at_more, at_money if money else 0
     lines = arena[AT_BOOKS:at_bitmaps].reshape(books, BOOK_WORDS)
     lines[:, :LAST] = (-1, TICKS, -1, TICKS)
     lines[:, LAST] = -1
     lines[:, LOWEST] = lowest
+    lines[:, LOT_UNITS] = lines[:, VALUE] = 1
     return arena
 
 

@@ -14,7 +14,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.arena import AT_BITMAPS, AT_BOOKS, AT_OUTBOX, BOOK_WORDS, DONE, ICEBERGS, INBOX, LAST, LIVE, LOWEST, NOW, new_arena
+from polaris.exchange.accounts import Money, enter, found, ledger
+from polaris.exchange.arena import (
+    AT_ACCOUNTS,
+    AT_BITMAPS,
+    AT_BOOKS,
+    AT_OUTBOX,
+    BOOK_WORDS,
+    DONE,
+    FILTERED,
+    ICEBERGS,
+    INBOX,
+    LAST,
+    LIVE,
+    LOWEST,
+    NOW,
+    RULE,
+    TEN_SECONDS,
+    TODAY,
+    new_arena,
+)
+from polaris.exchange.ledger import Ledger
 from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single
 from polaris.exchange.snapshot import stand, standing
 from polaris.exchange.words import (
@@ -26,11 +46,16 @@ from polaris.exchange.words import (
     FALLING,
     GTC,
     LIMIT,
+    LOT_STEP,
     MASS_CANCEL,
+    MAX_LOTS,
     MAX_QUANTITY,
+    MIN_LOTS,
+    MIN_NOTIONAL,
     NO_PREVENTION,
     ORDER,
     RISING,
+    RULES,
     STOP,
     SUBMIT,
     TAKE_PROFIT,
@@ -52,12 +77,15 @@ class MatchingEngine:
 
     lowest    of each book the lowest price it takes, ticks; it takes that and the next 4,194,303
     capacity  how many orders may live at once, in all books
+    money     what it knows of accounts; without it whoever orders can pay
     raises    ValueError where one of these is out of its range
     """
 
-    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17) -> None:
+    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17, money: Money | None = None) -> None:
         outbox = ROOM + ROOM_AN_ORDER * capacity + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
-        self._arena = new_arena(lowest, capacity, outbox)
+        self._arena = new_arena(lowest, capacity, outbox, 0 if money is None else money.words)
+        if money is not None:
+            found(self._arena, money)
         self._inbox = self._arena[INBOX : INBOX + 8]
         self._bytes = self._inbox.view(np.uint8).data
         at_outbox = int(self._arena[AT_OUTBOX])
@@ -66,15 +94,30 @@ class MatchingEngine:
         self._hold(1 << 14)
 
     @classmethod
-    def restored(cls, lowest: Sequence[int], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64], now: int = 0) -> "MatchingEngine":
-        """An engine in the state that `orders`, `last_prices` and `now` of another told: from here on both tell the same events.
+    def restored(
+        cls,
+        lowest: Sequence[int],
+        capacity: int,
+        orders: Orders,
+        last_prices: npt.NDArray[np.int64],
+        now: int = 0,
+        rules: npt.NDArray[np.int64] | None = None,
+        money: Money | None = None,
+        ledger: Ledger | None = None,
+    ) -> "MatchingEngine":
+        """An engine in the state that `orders`, `last_prices`, `now`, `rules` and `ledger` of another told: from here on both tell the same events.
 
         raises  ValueError where these can't be the state of such an engine
         """
-        engine = cls(lowest, capacity)
+        engine = cls(lowest, capacity, money)
         _check(np.asarray(lowest, np.int64), capacity, orders, last_prices)
         engine._books()[:, LAST] = np.where(last_prices == 0, -1, last_prices - lowest)
-        engine._arena[NOW] = now
+        engine._pass(now)
+        if rules is not None:
+            engine._books()[:, RULE : RULE + RULES] = rules
+            engine._books()[:, FILTERED] = rules[:, [MIN_LOTS, MAX_LOTS, LOT_STEP, MIN_NOTIONAL]].any(axis=1)
+        if ledger is not None:
+            enter(engine._arena, ledger)
         stand(engine._arena, np.ascontiguousarray(orders).view(np.int64).copy())
         return engine
 
@@ -161,15 +204,29 @@ class MatchingEngine:
         """All of its state, as `arena` lays it out: to read, never to write."""
         return self._arena
 
+    def rules(self) -> npt.NDArray[np.int64]:
+        """int64[books, RULES], the value of each rule; 0 for none."""
+        return self._books()[:, RULE : RULE + RULES].copy()
+
+    def ledger(self) -> Ledger:
+        """Every account: a copy. Raises ValueError where the engine has none."""
+        if self._arena[AT_ACCOUNTS] == 0:
+            raise ValueError("this engine has no accounts")
+        return ledger(self._arena)
+
     def digest(self) -> str:
         """32 hex digits of the whole state."""
-        return state_digest(self.orders(), self.last_prices(), self.now)
+        accounts = self.ledger().tobytes() if self._arena[AT_ACCOUNTS] else b""
+        return state_digest(self.orders(), self.last_prices(), self.rules(), self.now, accounts)
 
     def __len__(self) -> int:
         return int(self._arena[LIVE])
 
     def _books(self) -> npt.NDArray[np.int64]:
         return self._arena[AT_BOOKS : self._arena[AT_BITMAPS]].reshape(-1, BOOK_WORDS)
+
+    def _pass(self, now: int) -> None:
+        self._arena[NOW], self._arena[TEN_SECONDS], self._arena[TODAY] = now, now // 10**10, now // (86_400 * 10**9)
 
     def _many(self, n: int) -> Events:
         """The events of a single command that were too many for a view, or might be for the outbox (n is -1)."""

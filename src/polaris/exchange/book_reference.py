@@ -14,6 +14,9 @@ import numpy as np
 
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange import words as w
+from polaris.exchange.accounts import Money
+from polaris.exchange.accounts_reference import Accounts
+from polaris.exchange.ledger import Ledger
 from polaris.exchange.words import ASKS, BIDS, EVENT, FALLING, ORDER, RISING, TICKS, Commands, Events, Orders, state_digest
 
 NAMES = [name for name in w.COMMAND.names or () if name != "reserved"]
@@ -57,6 +60,7 @@ class Book:
 
     lowest: int
     last: int = 0  # price of the last trade; 0 before the first
+    rules: list[int] = field(default_factory=lambda: [0] * w.RULES)
     ladders: tuple[dict[int, list[Order]], ...] = field(default_factory=lambda: ({}, {}, {}, {}))
 
     def best(self, ladder: int) -> int | None:
@@ -86,7 +90,8 @@ class Book:
 class ReferenceEngine:
     """The engine in plain Python; same arguments and answers as `book.MatchingEngine`."""
 
-    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17) -> None:
+    def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17, money: Money | None = None) -> None:
+        self.accounts = Accounts(self, money) if money is not None else None
         self.books = [Book(tick) for tick in lowest]
         self.capacity = capacity
         self.alive: dict[int, Order] = {}
@@ -115,17 +120,27 @@ class ReferenceEngine:
         """int64[books], the last trade's price in ticks; 0 before the first."""
         return np.array([book.last for book in self.books], np.int64)
 
+    def rules(self) -> Any:
+        """int64[books, RULES], the value of each rule; 0 for none."""
+        return np.array([book.rules for book in self.books], np.int64)
+
+    def ledger(self) -> Ledger:
+        """Every account. Raises ValueError where the engine has none."""
+        if self.accounts is None:
+            raise ValueError("this engine has no accounts")
+        return self.accounts.ledger()
+
     def digest(self) -> str:
         """32 hex digits of the whole state."""
-        return state_digest(self.orders(), self.last_prices(), self.now)
+        return state_digest(self.orders(), self.last_prices(), self.rules(), self.now, self.ledger().tobytes() if self.accounts else b"")
 
     def _tell(
         self, kind: int, side: int, book: int, order_id: int, price: int, quantity: int, leaves: int,
-        account: int, reason: int = 0, maker: Order | None = None, flags: int = 0,
+        account: int, reason: int = 0, maker: Order | None = None, flags: int = 0, fees: tuple[int, int] = (0, 0),
     ) -> None:  # fmt: skip
         maker_id, maker_leaves, maker_account = (maker.order_id, maker.open, maker.account) if maker is not None else (0, 0, 0)
         one = (kind, reason, flags, side, book, order_id, maker_id, price, quantity, leaves, maker_leaves, self._seq)
-        self._told.append((*one, account, maker_account, 0, 0, self.now))
+        self._told.append((*one, account, maker_account, *fees, self.now))
 
     def _reject(self, command: dict[str, int], reason: int) -> None:
         c = command
@@ -153,9 +168,59 @@ class ReferenceEngine:
                 if command["price"] < self.now:
                     return self._reject(command, w.TIME)
                 self.now = command["price"]
+            case w.SET_RULE:
+                self._set_rule(command)
+            case w.DEPOSIT | w.WITHDRAW | w.TRANSFER if self.accounts:
+                reason = self.accounts.transfer(command)
+                if reason:
+                    self._reject(command, reason)
+            case w.SET_LIMIT | w.SET_TIER | w.SET_FEE | w.KILL | w.REVIVE if self.accounts:
+                reason = self.accounts.set(command)
+                if reason:
+                    return self._reject(command, reason)
+                which = {w.SET_LIMIT: command["trigger"], w.SET_TIER: command["quantity"], w.SET_FEE: command["quantity"]}
+                self._tell_setting(command, which.get(command["operation"], 0))
+                if command["operation"] == w.KILL:
+                    self._mass_cancel({"book": -1, "side": 0, "account": command["account"]})
             case _:
                 self._reject(command, w.BAD_OPERATION)
         return None
+
+    def _tell_setting(self, c: dict[str, int], which: int) -> None:
+        self._tell(w.SETTING, 0, c["book"], c["order_id"], c["price"], which, c["operation"], c["account"])
+
+    def _set_rule(self, c: dict[str, int]) -> None:
+        which, value = c["trigger"], c["price"]
+        if not -1 <= c["book"] < len(self.books):
+            return self._reject(c, w.NO_SUCH_BOOK)
+        books = self.books if c["book"] == -1 else [self.books[c["book"]]]
+        most = {w.BAND_PPM: 1_000_000, w.BAND_INTERRUPTS: 1, w.MIN_NOTIONAL: w.MAX_UNITS, w.MIN_LOTS: w.MAX_QUANTITY, w.MAX_LOTS: w.MAX_QUANTITY}
+        most |= {w.LOT_STEP: w.MAX_QUANTITY}
+        if not (value == 0 or all(book.holds(value) for book in books) if which == w.REFERENCE_PRICE else 0 <= value <= most.get(which, -1)):
+            return self._reject(c, w.BAD_SETTING)
+        for book in books:
+            book.rules[which] = value
+        return self._tell_setting(c, which)
+
+    def _refusal(self, order: Order, was: Order | None = None) -> int:
+        """Why an order that is right in itself is not accepted; 0 where it is."""
+        book = self.books[order.book]
+        rules = book.rules
+        value = self.accounts.money.books[order.book][3] if self.accounts else 1
+        if order.order_type != w.MARKET_AMOUNT and self._off_step(book, order.shown):
+            return w.LOT_SIZE
+        highest = book.lowest + TICKS - 1
+        price = max(order.price or book.lowest, order.trigger) if order.side == SELL else order.price or highest
+        if order.order_type == w.MARKET:
+            price = book.last or rules[w.REFERENCE_PRICE]
+        worth = order.shown * value * (1 if order.order_type == w.MARKET_AMOUNT else price)
+        if (price or order.order_type != w.MARKET) and worth < rules[w.MIN_NOTIONAL]:
+            return w.NOTIONAL
+        return self.accounts.refusal(order, was) if self.accounts else 0
+
+    def _off_step(self, book: Book, lots: int) -> bool:
+        rules = book.rules
+        return lots < rules[w.MIN_LOTS] or 0 < rules[w.MAX_LOTS] < lots or (rules[w.LOT_STEP] > 0 and lots % rules[w.LOT_STEP] != 0)
 
     def _named(self, command: dict[str, int]) -> Order | None:
         """The order a command means; tells a refusal where there is none."""
@@ -185,7 +250,7 @@ class ReferenceEngine:
         display = c["display"] if c["display"] < c["quantity"] else 0
         order = Order(
             c["order_id"], c["book"], c["side"], c["order_type"], c["time_in_force"], c["price"], c["trigger"],
-            c["quantity"], 0, display, c["account"], c["prevention"],
+            c["quantity"], 0, display, c["account"], c["prevention"], c["flags"],
         )  # fmt: skip
         book = self.books[order.book]
         if order.order_type in MARKETS and order.price == (book.lowest + TICKS - 1 if order.side == BUY else book.lowest):
@@ -194,13 +259,34 @@ class ReferenceEngine:
             order.ladder = RISING if (order.side == BUY) == (order.order_type in (w.STOP, w.STOP_LIMIT)) else FALLING
             if book.last and (book.last >= order.trigger if order.ladder == RISING else book.last <= order.trigger):
                 return self._reject(command, w.TRIGGERED_ALREADY)
+            ppm = book.rules[w.BAND_PPM]
+            if order.price == 0 and order.side == BUY and self.accounts and ppm:
+                worst = order.trigger + order.trigger * ppm // 1_000_000
+                order.price = worst if worst < book.lowest + TICKS - 1 else 0
+            reason = self._refusal(order)
+            if reason:
+                return self._reject(command, reason)
+            self._count(order)
             self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
             self.alive[order.order_id] = order
-            return book.join(order)
+            book.join(order)
+            return self._trim(order)
         if not self._may_post(order):
             return self._reject(command, w.WOULD_TAKE)
+        reason = self._refusal(order)
+        if reason:
+            return self._reject(command, reason)
+        self._count(order)
         self._tell(w.ACCEPTED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
         return self._fire(book, self._execute(order))
+
+    def _count(self, order: Order) -> None:
+        if self.accounts:
+            self.accounts.count(order.account)
+
+    def _trim(self, order: Order) -> None:
+        if self.accounts:
+            self.accounts.trim(order.account, order.book)
 
     def _fault(self, c: dict[str, int]) -> int:
         """Why a new order can't be taken; 0 where it can."""
@@ -222,7 +308,7 @@ class ReferenceEngine:
             return w.BAD_PREVENTION
         if c["account"] < 0:
             return w.BAD_ACCOUNT
-        if c["flags"] or c["role"]:
+        if c["role"] or c["flags"] not in ((0, w.REDUCE_ONLY) if self.accounts else (0,)):
             return w.BAD_OPERATION
         if not 0 < c["quantity"] <= (w.MAX_AMOUNT if kind == w.MARKET_AMOUNT else w.MAX_QUANTITY):
             return w.BAD_QUANTITY
@@ -281,16 +367,19 @@ class ReferenceEngine:
 
     def _execute(self, order: Order) -> list[int]:
         """Match an accepted order, then rest or expire what is left; returns the prices it traded at."""
-        if order.time_in_force == w.FOK and not self._fillable(order):
-            self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, w.NOT_FILLABLE)
-            return []
-        prices, reason = self._match(order)
+        prices: list[int] = []
+        reason = w.NOT_FILLABLE
+        if order.time_in_force != w.FOK or self._fillable(order):
+            prices, reason = self._match(order)
+        if prices and self.accounts:
+            self.accounts.uncount(order, 1)
         if order.shown == 0:
-            return prices
-        if reason or order.time_in_force not in MAY_REST:
+            pass
+        elif reason or order.time_in_force not in MAY_REST:
             self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, reason or w.REMAINDER)
-            return prices
-        self._rest(order)
+        else:
+            self._rest(order)
+        self._trim(order)
         return prices
 
     def _rest(self, order: Order) -> None:
@@ -326,10 +415,12 @@ class ReferenceEngine:
                 return prices, w.REMAINDER
             taker.shown -= quantity * price if by_amount else quantity
             maker.shown -= quantity
+            fees = (0, 0)
             if kind == w.FILL:
                 prices.append(price)
                 book.last = price
-            self._tell(kind, taker.side, taker.book, taker.order_id, price, quantity, taker.shown, taker.account, maker=maker)
+                fees = self.accounts.settle(taker, maker, price, quantity) if self.accounts else fees
+            self._tell(kind, taker.side, taker.book, taker.order_id, price, quantity, taker.shown, taker.account, maker=maker, fees=fees)
             if maker.shown == 0:
                 book.leave(maker)
                 if maker.hidden == 0:
@@ -350,14 +441,17 @@ class ReferenceEngine:
                     while (tick := book.best(ladder)) is not None and (tick <= max(prices) if ladder == RISING else tick >= min(prices)):
                         order = book.ladders[ladder][tick][0]
                         book.leave(order)
+                        order.ladder = -1
                         self._tell(w.TRIGGERED, order.side, order.book, order.order_id, order.price, order.shown, order.shown, order.account)
                         fired.append(order)
             if not fired:
                 return
             order = fired.pop(0)
             del self.alive[order.order_id]
-            order.ladder = -1
-            if self._may_post(order):
+            if order.flags & w.REDUCE_ONLY and self.accounts and order.shown > self.accounts.closes(order.account, order.book, order.side):
+                self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, w.NOT_REDUCING)
+                prices = []
+            elif self._may_post(order):
                 prices = self._execute(order)
             else:
                 self._tell(w.EXPIRED, order.side, order.book, order.order_id, order.price, order.shown, 0, order.account, w.WOULD_TAKE)
@@ -371,6 +465,8 @@ class ReferenceEngine:
         price = command["price"] or order.price
         if not 0 < quantity <= w.MAX_QUANTITY:
             return self._reject(command, w.BAD_QUANTITY)
+        if self._off_step(book, quantity):
+            return self._reject(command, w.LOT_SIZE)
         if order.ladder in (FALLING, RISING):
             if price != order.price or quantity > order.shown:
                 return self._reject(command, w.NOT_RESTING)
@@ -387,6 +483,9 @@ class ReferenceEngine:
         amended = replace(order, price=price, shown=quantity, hidden=0)
         if not self._may_post(amended):
             return self._reject(command, w.WOULD_TAKE)
+        reason = self._refusal(amended, order)
+        if reason:
+            return self._reject(command, reason)
         book.leave(order)
         del self.alive[order.order_id]
         self._tell(w.AMENDED, order.side, order.book, order.order_id, amended.price, quantity, quantity, order.account)

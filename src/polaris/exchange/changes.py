@@ -1,15 +1,18 @@
 """Changes to orders that live: cancel, mass cancel, amend."""
 
 from polaris.domain.kernel import inlined, kernel
+from polaris.exchange.accounts import hold
+from polaris.exchange.admission import off_step, refusal
 from polaris.exchange.arena import (
     AFTER,
+    AT_ACCOUNTS,
     AT_BOOKS,
     AT_ORDERS,
     BOOK_WORDS,
     BOOKS,
     DISPLAY,
+    FILTERED,
     HIDDEN,
-    ID,
     LOW,
     LOWEST,
     OWNER,
@@ -21,7 +24,8 @@ from polaris.exchange.arena import (
     next_tick,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.slots import release
+from polaris.exchange.settings import set_killed
+from polaris.exchange.slots import ended, release
 from polaris.exchange.telling import FLAGS, SIDE, heading, price_told, reject, sells, tell
 from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.triggers import fire, reaches
@@ -32,13 +36,16 @@ from polaris.exchange.words import (
     BAD_QUANTITY,
     BAD_SIDE,
     CANCELLED,
+    EVENT_WORDS,
     FALLING,
     KEPT_PLACE,
+    LOT_SIZE,
     MAX_QUANTITY,
     MAX_SLICES,
     NO_SUCH_BOOK,
     NOT_RESTING,
     POST_ONLY,
+    REJECTED,
     TICKS,
     UNKNOWN_ORDER,
     WOULD_TAKE,
@@ -51,20 +58,33 @@ def cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     slot = named(arena, commands, at)
     if slot == 0:
         return reject(arena, commands, at, events, n, UNKNOWN_ORDER)
-    return cancelled(arena, events, n, slot)
+    return ended(arena, events, n, slot, CANCELLED)
 
 
-@kernel
+@inlined
 def mass_cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
-    """Take out all orders of a book (or all books), of a side and an account where these are named: best first."""
-    word, account = commands[U(at)], commands[U(at + 6)] & LOW
-    start, end, side = word >> 32, (word >> 32) + 1, (word >> SIDE) & 0xFF
-    if start < -1 or start >= arena[U(BOOKS)]:
+    """Take out what a command means: all orders of a book (or all books), of a side and an account where these are named."""
+    book, side = commands[U(at)] >> 32, (commands[U(at)] >> SIDE) & 0xFF
+    if book < -1 or book >= arena[U(BOOKS)]:
         return reject(arena, commands, at, events, n, NO_SUCH_BOOK)
     if side != 0 and side != 1 and side != 0xFF:
         return reject(arena, commands, at, events, n, BAD_SIDE)
-    if start == -1:
-        start, end = 0, arena[U(BOOKS)]
+    return sweep(arena, events, n, book, side, commands[U(at + 6)] & LOW)
+
+
+@inlined
+def kill(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
+    """An account, or all, may open nothing any more, and what it has open ends."""
+    n = set_killed(arena, commands, at, events, n)
+    if events[U(EVENT_WORDS * (n - 1))] & 0xFF != REJECTED:
+        n = sweep(arena, events, n, -1, 0, commands[U(at + 6)] & LOW)
+    return n
+
+
+@kernel
+def sweep(arena, events, n, book, side, account):  # type: ignore[no-untyped-def]
+    """Cancel all orders of a book (-1: of all), of a side (0: of both) and an account (0: of all), best first."""
+    start, end = (0, arena[U(BOOKS)]) if book == -1 else (book, book + 1)
     orders = arena[U(AT_ORDERS)]
     for place in range(4 * start, 4 * end):
         tick = arena[U(AT_BOOKS + BOOK_WORDS * (place >> 2) + (place & 3))]
@@ -76,7 +96,7 @@ def mass_cancel(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
                 after = arena[U(order + AFTER)]
                 its_side = 0xFF if sells(arena[U(order + TRAITS)]) else 1
                 if (side == 0 or side == its_side) and (account == 0 or arena[U(order + OWNER)] >> 32 == account):
-                    n = cancelled(arena, events, n, slot)
+                    n = ended(arena, events, n, slot, CANCELLED)
                 slot = after
             tick = following
     return n
@@ -95,6 +115,8 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     traits, owner, shown, hidden = arena[U(order + TRAITS)], arena[U(order + OWNER)], arena[U(order + SHOWN)], arena[U(order + HIDDEN)]
     place, order_type, time_in_force = traits & LOW, (traits >> 32) & 0xFF, (traits >> 40) & 0xFF
     book, tick, account, sell = place >> 2, owner & LOW, owner >> 32, sells(traits)
+    if arena[U(AT_BOOKS + BOOK_WORDS * book + FILTERED)] != 0 and off_step(arena, book, quantity):
+        return reject(arena, commands, at, events, n, LOT_SIZE)
     lowest = arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     price = tick + lowest
     if place & 3 >= FALLING:
@@ -103,6 +125,8 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
             return reject(arena, commands, at, events, n, NOT_RESTING)
         arena[U(level_of(arena, place, tick) + 1)] -= shown - quantity
         arena[U(order + SHOWN)] = quantity
+        if arena[U(AT_ACCOUNTS)] != 0:
+            hold(arena, account, book, sell, hidden, quantity - shown)
         return tell(arena, events, n, AMENDED | (KEPT_PLACE << FLAGS) | heading(book, sell), order_id, account, price, quantity, quantity)
     if commands[U(at + 2)] != 0:
         price = commands[U(at + 2)]
@@ -113,6 +137,8 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     if display != 0 and (quantity - 1) // display >= MAX_SLICES:
         return reject(arena, commands, at, events, n, BAD_DISPLAY)
     if limit == tick and quantity <= shown + hidden:
+        if arena[U(AT_ACCOUNTS)] != 0:
+            hold(arena, account, book, sell, tick, quantity - shown - hidden)
         if quantity < shown:
             arena[U(level_of(arena, place, tick) + 1)] -= shown - quantity
             arena[U(order + SHOWN)] = quantity
@@ -123,29 +149,15 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         limit = slid(arena, book, sell)
         if time_in_force == POST_ONLY or limit < 0 or limit >= TICKS:
             return reject(arena, commands, at, events, n, WOULD_TAKE)
+    if arena[U(AT_ACCOUNTS)] | arena[U(AT_BOOKS + BOOK_WORDS * book + FILTERED)] != 0:
+        reason = refusal(arena, book, sell, traits - place, limit, 0, quantity, account, slot)
+        if reason != 0:
+            return reject(arena, commands, at, events, n, reason)
     leave(arena, place, tick, slot)
     release(arena, slot)
     n = tell(arena, events, n, AMENDED | heading(book, sell), order_id, account, limit + lowest, quantity, quantity)
     n, first = execute(arena, events, n, book, sell, traits - place, limit, quantity, display, order_id, account)
     return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
-
-
-@inlined
-def cancelled(arena, events, n, slot):  # type: ignore[no-untyped-def]
-    """Take an order out and tell so."""
-    order = arena[U(AT_ORDERS)] + 8 * slot
-    traits, tick = arena[U(order + TRAITS)], arena[U(order + OWNER)] & LOW
-    place = traits & LOW
-    price = arena[U(AT_BOOKS + BOOK_WORDS * (place >> 2) + LOWEST)] + tick
-    lots, hidden = arena[U(order + SHOWN)], arena[U(order + HIDDEN)]
-    if place & 3 < FALLING:
-        lots += hidden
-    else:
-        price = price_told(arena, place >> 2, sells(traits), (traits >> 32) & 0xFF, hidden)
-    leave(arena, place, tick, slot)
-    n = tell(arena, events, n, CANCELLED | heading(place >> 2, sells(traits)), arena[U(order + ID)], arena[U(order + OWNER)] >> 32, price, lots, 0)
-    release(arena, slot)
-    return n
 
 
 @inlined

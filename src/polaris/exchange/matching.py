@@ -10,8 +10,10 @@ of `words`. `sell` is 1 for an order to sell, 0 to buy; prices inside are ticks 
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.domain.prefetch import prefetch
+from polaris.exchange.admission import count, refusal
 from polaris.exchange.arena import (
     AFTER,
+    AT_ACCOUNTS,
     AT_BOOKS,
     AT_IDS,
     AT_LEVELS,
@@ -22,6 +24,7 @@ from polaris.exchange.arena import (
     BOOKS,
     CAPACITY,
     DONE,
+    FILTERED,
     ICEBERGS,
     INBOX,
     LAST,
@@ -32,16 +35,22 @@ from polaris.exchange.arena import (
     NOW,
     OUTBOX_ROOM,
     OWNER,
+    RULE,
     SEQ,
+    TEN_SECONDS,
+    TODAY,
     TRAITS,
     find,
     level_of,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.changes import amend, cancel, mass_cancel
+from polaris.exchange.changes import amend, cancel, kill, mass_cancel
+from polaris.exchange.settings import set_fee, set_killed, set_limit, set_rule, set_tier
+from polaris.exchange.settlement import trim
 from polaris.exchange.slots import put
 from polaris.exchange.telling import SIDE, endmost, has_no_limit, heading, price_told, reject, tell, waits
 from polaris.exchange.trading import crosses, execute, slid
+from polaris.exchange.transfers import transfer
 from polaris.exchange.triggers import fire, reaches
 from polaris.exchange.words import (
     ACCEPTED,
@@ -57,15 +66,18 @@ from polaris.exchange.words import (
     BAD_SIDE,
     BAD_TIME_IN_FORCE,
     BAD_TRIGGER,
+    BAND_PPM,
     CANCEL,
     CLOCK,
     DECREMENT,
+    DEPOSIT,
     DUPLICATE_ORDER,
     ENGINE_FULL,
     EVENT_WORDS,
     FALLING,
     FOK,
     IOC,
+    KILL,
     LIMIT,
     MARKET_AMOUNT,
     MASS_CANCEL,
@@ -75,7 +87,13 @@ from polaris.exchange.words import (
     NO_SUCH_BOOK,
     POST_ONLY,
     POST_SLIDE,
+    REDUCE_ONLY,
+    REVIVE,
     RISING,
+    SET_FEE,
+    SET_LIMIT,
+    SET_RULE,
+    SET_TIER,
     STOP,
     STOP_LIMIT,
     SUBMIT,
@@ -83,6 +101,7 @@ from polaris.exchange.words import (
     TICKS,
     TICKS_BITS,
     TIME,
+    TRANSFER,
     TRIGGERED_ALREADY,
     WOULD_TAKE,
 )
@@ -154,6 +173,20 @@ def step(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         return mass_cancel(arena, commands, at, events, n)
     if operation == CLOCK:
         return clock(arena, commands, at, events, n)
+    if operation == SET_RULE:
+        return set_rule(arena, commands, at, events, n)
+    if DEPOSIT <= operation <= TRANSFER:
+        return transfer(arena, commands, at, events, n)
+    if operation == SET_LIMIT:
+        return set_limit(arena, commands, at, events, n)
+    if operation == SET_TIER:
+        return set_tier(arena, commands, at, events, n)
+    if operation == SET_FEE:
+        return set_fee(arena, commands, at, events, n)
+    if operation == KILL:
+        return kill(arena, commands, at, events, n)
+    if operation == REVIVE:
+        return set_killed(arena, commands, at, events, n)
     return reject(arena, commands, at, events, n, BAD_OPERATION)
 
 
@@ -162,7 +195,8 @@ def clock(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """Time passes."""
     if commands[U(at + 2)] < arena[U(NOW)]:
         return reject(arena, commands, at, events, n, TIME)
-    arena[U(NOW)] = commands[U(at + 2)]
+    now = commands[U(at + 2)]
+    arena[U(NOW)], arena[U(TEN_SECONDS)], arena[U(TODAY)] = now, now // 10_000_000_000, now // 86_400_000_000_000
     return n
 
 
@@ -176,13 +210,14 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     book, sell = word >> 32, (word >> 31) & 1
     order_type, time_in_force = (word >> 8) & 0xFF, (word >> 16) & 0xFF
     order_id, quantity, display = commands[U(at + 1)], commands[U(at + 3)], commands[U(at + 5)]
-    account, prevention = commands[U(at + 6)] & LOW, (commands[U(at + 6)] >> 32) & 0xFF
+    account, prevention, flags = commands[U(at + 6)] & LOW, (commands[U(at + 6)] >> 32) & 0xFF, (commands[U(at + 6)] >> 40) & 0xFF
     line = AT_BOOKS + BOOK_WORDS * book
     price = commands[U(at + 2)]
     limit = price - arena[U(line + LOWEST)]
     if price == 0:
         limit = endmost(sell)
-    traits = (order_type | (time_in_force << 8) | (prevention << 16)) << 32
+    traits = (order_type | (time_in_force << 8) | (prevention << 16) | (flags << 24)) << 32
+    checked = arena[U(AT_ACCOUNTS)] | arena[U(line + FILTERED)] != 0
     if display >= quantity:
         display = 0
     if waits(order_type):
@@ -191,19 +226,45 @@ def submit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
         last = arena[U(line + LAST)]
         if last >= 0 and (last >= trigger if rising else last <= trigger):
             return reject(arena, commands, at, events, n, TRIGGERED_ALREADY)
+        if price == 0 and sell == 0 and arena[U(AT_ACCOUNTS)] != 0:
+            limit = worst(arena, book, trigger)
+        if checked:
+            reason = refusal(arena, book, sell, traits, limit, trigger, quantity, account, 0)
+            if reason != 0:
+                return reject(arena, commands, at, events, n, reason)
+            if arena[U(AT_ACCOUNTS)] != 0:
+                count(arena, account)
         price = price_told(arena, book, sell, order_type, limit)
         n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
         place = 4 * book + (RISING if rising else FALLING)
         put(arena, place, trigger, traits, quantity, limit, display, order_id, account)
-        return n
+        return trim(arena, events, n, book, account) if arena[U(AT_ACCOUNTS)] != 0 else n
     if time_in_force >= POST_ONLY and crosses(arena, book, sell, limit):
         limit = slid(arena, book, sell)
         if time_in_force == POST_ONLY or limit < 0 or limit >= TICKS:
             return reject(arena, commands, at, events, n, WOULD_TAKE)
         price = limit + arena[U(line + LOWEST)]
+    if checked:
+        reason = refusal(arena, book, sell, traits, limit, 0, quantity, account, 0)
+        if reason != 0:
+            return reject(arena, commands, at, events, n, reason)
+        if arena[U(AT_ACCOUNTS)] != 0:
+            count(arena, account)
     n = tell(arena, events, n, ACCEPTED | heading(book, sell), order_id, account, price, quantity, quantity)
     n, first = execute(arena, events, n, book, sell, traits, limit, quantity, display, order_id, account)
     return fire(arena, events, n, book, first) if reaches(arena, book, first) else n
+
+
+@inlined
+def worst(arena, book, trigger):  # type: ignore[no-untyped-def]
+    """The limit, in ticks, of an order to buy at any price that waits for a trigger: as far from it as the price band, else the highest price."""
+    line = AT_BOOKS + BOOK_WORDS * book
+    ppm = arena[U(line + RULE + BAND_PPM)]
+    if ppm == 0:
+        return endmost(0)
+    price = trigger + arena[U(line + LOWEST)]
+    whole = price // 1_000_000
+    return min(trigger + whole * ppm + (price - whole * 1_000_000) * ppm // 1_000_000, endmost(0))
 
 
 @kernel
@@ -235,7 +296,7 @@ def fault(arena, commands, at):  # type: ignore[no-untyped-def]
         return BAD_PREVENTION
     if owner & 0x80000000 != 0:
         return BAD_ACCOUNT
-    if (owner >> 40) & 0xFFFF != 0:  # flags, roles
+    if (owner >> 40) & 0xFFFF != 0 and ((owner >> 40) & 0xFFFF != REDUCE_ONLY or arena[U(AT_ACCOUNTS)] == 0):
         return BAD_OPERATION
     quantity = commands[U(at + 3)]
     if quantity <= 0 or quantity > (MAX_AMOUNT if order_type == MARKET_AMOUNT else MAX_QUANTITY):

@@ -1,13 +1,15 @@
 """Trading: an accepted order takes what it may from the other side, then rests or expires.
 
-    execute -> all or nothing? -> trade -> rest (put) or expire
+    execute -> all or nothing? -> trade (and settle) -> rest (put) or expire
 
 `sell` is 1 for an order to sell, 0 to buy; `tick` and `limit` are prices counted from the book's lowest.
 """
 
 from polaris.domain.kernel import inlined, kernel
+from polaris.exchange.accounts import hold
 from polaris.exchange.arena import (
     AFTER,
+    AT_ACCOUNTS,
     AT_BOOKS,
     AT_ORDERS,
     BEFORE,
@@ -27,7 +29,8 @@ from polaris.exchange.arena import (
     next_tick,
 )
 from polaris.exchange.bits import U, unmark
-from polaris.exchange.slots import put, release
+from polaris.exchange.settlement import TAKER_TRADES, settle, trim, uncount
+from polaris.exchange.slots import ended, put, release
 from polaris.exchange.telling import heading, price_told, tell, tell_both
 from polaris.exchange.words import (
     DECREMENT,
@@ -36,6 +39,7 @@ from polaris.exchange.words import (
     FILL,
     FOK,
     GTC,
+    HAS_TRADED,
     MARKET_AMOUNT,
     NOT_FILLABLE,
     POST_ONLY,
@@ -59,16 +63,21 @@ def execute(arena, events, n, book, sell, traits, limit, quantity, display, orde
         reason = NOT_FILLABLE
     elif crosses(arena, book, sell, limit):
         n, left, reason, first = trade(arena, events, n, book, sell, limit, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention)
-    if left == 0:
-        return n, first
-    if reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
+    money = arena[U(AT_ACCOUNTS)] != 0
+    if money and first >= 0 and traits & (HAS_TRADED << 56) == 0:
+        traits |= HAS_TRADED << 56
+        uncount(arena, account, TAKER_TRADES)
+    if left != 0 and reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
         shown = min(display, left) if display != 0 else left
         put(arena, 4 * book + sell, limit, traits, shown, left - shown, display, order_id, account)
-        return n, first
-    if reason == 0:
-        reason = REMAINDER
-    price = price_told(arena, book, sell, order_type, limit)
-    return tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0), first
+    elif left != 0:
+        if reason == 0:
+            reason = REMAINDER
+        price = price_told(arena, book, sell, order_type, limit)
+        n = tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0)
+    if money:
+        n = trim(arena, events, n, book, account)
+    return n, first
 
 
 @kernel
@@ -112,6 +121,7 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
     lowest = arena[U(line + LOWEST)]
     head = heading(book, sell)
     watched = account if prevention != 0 and account != 0 else -1
+    money = arena[U(AT_ACCOUNTS)] != 0
     first = -1
     while left > 0:
         tick = arena[U(best)]
@@ -149,7 +159,14 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
                 if first < 0:
                     first = tick
             maker, owner = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
-            n = tell_both(arena, events, n, kind | head, order_id, account, price, quantity, left, maker, owner, shown + hidden, 0, 0)
+            fee, maker_fee = 0, 0
+            if money:
+                arena[U(order + SHOWN)] = shown
+                if kind == FILL:
+                    fee, maker_fee = settle(arena, book, sell, price, quantity, account, slot)
+                else:
+                    hold(arena, owner, book, 1 - sell, tick, -quantity)
+            n = tell_both(arena, events, n, kind | head, order_id, account, price, quantity, left, maker, owner, shown + hidden, fee, maker_fee)
             if shown != 0 or hidden != 0:
                 arena[U(order + SHOWN)] = shown
                 refresh = shown == 0
@@ -174,11 +191,7 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
             n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot)
         elif own:
             if prevention >= EXPIRE_MAKER:
-                leave(arena, place, tick, slot)
-                open_lots = arena[U(order + SHOWN)] + arena[U(order + HIDDEN)]
-                ended = EXPIRED | (SELF_TRADE << 8) | heading(book, 1 - sell)
-                n = tell(arena, events, n, ended, arena[U(order + ID)], account, price, open_lots, 0)
-                release(arena, slot)
+                n = ended(arena, events, n, slot, EXPIRED | (SELF_TRADE << 8))
             if prevention != EXPIRE_MAKER:
                 return n, left, SELF_TRADE, first
     return n, left, 0, first

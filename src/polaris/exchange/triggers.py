@@ -1,6 +1,7 @@
 """Orders that wait: trades that reach their triggers send them into the book."""
 
 from polaris.domain.kernel import inlined, kernel
+from polaris.exchange.accounts import OPEN_BUYS, POSITION, leave_kin, position_line
 from polaris.exchange.arena import (
     AFTER,
     AT_BOOKS,
@@ -22,7 +23,7 @@ from polaris.exchange.bits import U
 from polaris.exchange.slots import release
 from polaris.exchange.telling import heading, price_told, sells, tell
 from polaris.exchange.trading import crosses, execute, slid
-from polaris.exchange.words import EXPIRED, FALLING, POST_ONLY, RISING, TICKS, TRIGGERED, WOULD_TAKE
+from polaris.exchange.words import EXPIRED, FALLING, NOT_REDUCING, POST_ONLY, REDUCE_ONLY, RISING, TICKS, TRIGGERED, WOULD_TAKE
 
 
 @kernel
@@ -51,6 +52,8 @@ def fire(arena, events, n, book, first):  # type: ignore[no-untyped-def]
                 slot = arena[U(level_of(arena, place, tick))] >> 32
                 leave(arena, place, tick, slot)
                 order = orders + 8 * slot
+                if arena[U(order + TRAITS)] & (REDUCE_ONLY << 56) != 0:
+                    leave_kin(arena, arena[U(order + OWNER)] >> 32, book, slot)
                 arena[U(order + AFTER)] = 0
                 if front == 0:
                     front = slot
@@ -75,6 +78,13 @@ def fire(arena, events, n, book, first):  # type: ignore[no-untyped-def]
         release(arena, front)
         front = after
         first = -1
+        if traits & (REDUCE_ONLY << 56) != 0:
+            position = position_line(arena, account, book)
+            held = arena[U(position + POSITION)] if sell else -arena[U(position + POSITION)]
+            if quantity > held - arena[U(position + OPEN_BUYS + sell)]:
+                price = price_told(arena, book, sell, (traits >> 32) & 0xFF, limit)
+                n = tell(arena, events, n, EXPIRED | (NOT_REDUCING << 8) | heading(book, sell), order_id, account, price, quantity, 0)
+                continue
         taking = time_in_force >= POST_ONLY and crosses(arena, book, sell, limit)
         moved = slid(arena, book, sell)
         if taking and (time_in_force == POST_ONLY or moved < 0 or moved >= TICKS):

@@ -177,10 +177,26 @@ AUCTION: Final = 1  # orders gather, nothing trades, until the phase changes
 HALTED: Final = 2  # cancels only
 CLOSED: Final = 3
 
-# rules of a book (SET_RULE); 1 .. 7 are of the price band
+# rules of a book (SET_RULE), below RULES; 0 is none
 BAND_PPM: Final = 1  # how far from the reference price a trade may be, ppm of it; 0: as far as it likes
 REFERENCE_PRICE: Final = 2  # what the band is around, ticks; 0: the last trade before the command
 BAND_INTERRUPTS: Final = 3  # 1: where the band holds a trade back the book goes into an auction; 0: the order ends
+MIN_LOTS: Final = 8  # of an order
+MAX_LOTS: Final = 9
+LOT_STEP: Final = 10  # an order's lots are a multiple of it
+MIN_NOTIONAL: Final = 11  # units of the quote an order must be worth; without accounts ticks times lots
+RULES: Final = 16
+
+# limits of an account (SET_LIMIT); 0 is none. Account 0 means all but the house; book -1 all books, all assets
+LIMIT_LOTS: Final = 1  # book: of an order, lots
+LIMIT_POSITION: Final = 2  # book: of the position and what is open on its side, lots
+LIMIT_NOTIONAL: Final = 3  # asset: of an order paid in it, units
+LIMIT_LOSS: Final = 4  # asset: the day's realised loss from which nothing is opened any more, units
+LIMIT_ORDERS: Final = 5  # alive at once
+LIMIT_SECOND: Final = 6  # orders a second: as many at once as it likes, refilled evenly
+LIMIT_TEN_SECONDS: Final = 7  # orders from :00 to :10, from :10 to :20 ...
+LIMIT_DAY: Final = 8  # orders a day of UTC
+LIMIT_MASTER: Final = 9  # no limit: whose sub-account it is, 0 = nobody's
 
 # reasons: of a refusal
 BAD_OPERATION: Final = 1
@@ -272,6 +288,7 @@ assert ORDER.itemsize == 64
 Orders = npt.NDArray[np.void]  # a 1-d array of dtype ORDER
 
 
-def state_digest(orders: Orders, last_prices: Any, now: int) -> str:
-    """32 hex digits over every order in its order, every book's last price and the time: equal where two engines' states are."""
-    return hashlib.blake2b(orders.tobytes() + last_prices.tobytes() + now.to_bytes(8, "little"), digest_size=16).hexdigest()
+def state_digest(orders: Orders, last_prices: Any, rules: Any, now: int, ledger: bytes) -> str:
+    """32 hex digits over every order in its order, every book's last price and rules, the time, the accounts: equal where two engines' states are."""
+    state = orders.tobytes() + last_prices.tobytes() + rules.tobytes() + now.to_bytes(8, "little") + ledger
+    return hashlib.blake2b(state, digest_size=16).hexdigest()

@@ -1,0 +1,168 @@
+"""Accounts, compiled against plain: every command, the same events, orders and ledger; and no unit is ever made or lost."""
+
+import numpy as np
+import pytest
+
+from polaris.domain.orders import BUY, SELL
+from polaris.exchange import words as w
+from polaris.exchange.accounts import Money
+from polaris.exchange.book import MatchingEngine
+from polaris.exchange.book_reference import ReferenceEngine
+from polaris.exchange.ledger import Ledger
+from polaris.exchange.words import EVENT_NAMES, REASON_NAMES, Commands, Orders
+from tests.unit.exchange.commands import LOWEST, commands, submit
+
+CAPACITY = 24
+ACCOUNTS = 5
+MONEY = Money(ACCOUNTS, 3, ((0, 2, 3, 2), (1, 2, 1, 5)))  # two books of one quote
+SECOND = 10**9
+
+
+def operation(number: int, **fields: int) -> dict[str, int]:
+    return {"operation": number, **fields}
+
+
+def random_commands(seed: int, n: int) -> Commands:
+    """A stream with every operation and order in it, of accounts sometimes rich and sometimes poor; an engine goes along, so that most of it hits."""
+    dice = np.random.default_rng(seed)
+    pick = lambda *values: int(dice.choice(values))  # noqa: E731
+    engine, now, order_id = MatchingEngine(LOWEST, CAPACITY, MONEY), 0, 0
+    rows = [operation(w.DEPOSIT, account=account, book=asset, quantity=pick(5_000, 20_000, 100_000)) for account in range(1, ACCOUNTS) for asset in range(3)]
+    rows += [operation(w.SET_FEE, order_id=1, price=1_000, quantity=2_500), operation(w.SET_TIER, account=2, quantity=1)]
+    engine.run(commands(*rows))
+    while len(rows) < n:
+        what, account, book = dice.random(), pick(1, 2, 3, 4), pick(0, 0, 0, 1)
+        living = engine.orders()["order_id"]
+        target = pick(*living) if len(living) and dice.random() < 0.9 else max(1, order_id - pick(*range(20)))
+        if what < 0.64:
+            order_id += 1
+            rows.append(new_order(dice, order_id, account, book, int(engine.ledger().positions["position"][account, book])))
+        elif what < 0.70:
+            rows.append(operation(w.CANCEL, order_id=target, account=pick(0, 0, account)))
+        elif what < 0.80:
+            rows.append(operation(w.AMEND, order_id=target, price=pick(0, 0, *range(99, 111)), quantity=pick(*range(1, 40))))
+        elif what < 0.85:
+            now += pick(1, SECOND // 3, SECOND, 9 * SECOND) if dice.random() < 0.9 else 86_400 * SECOND
+            rows.append(operation(w.CLOCK, price=now))
+        elif what < 0.90:
+            kind = pick(w.DEPOSIT, w.WITHDRAW, w.TRANSFER)
+            rows.append(operation(kind, account=pick(0, account), book=pick(0, 1, 2), order_id=pick(0, 1, 2, 3), quantity=pick(1, 100, 3_000, 50_000)))
+        elif what < 0.98:
+            rows.append(setting(dice, account))
+        elif what < 0.99:
+            rows.append(operation(w.MASS_CANCEL, book=pick(-1, 0, 1), side=pick(0, BUY, SELL), account=pick(0, account)))
+        else:
+            rows += [operation(w.KILL, account=account), operation(w.REVIVE, account=account)]
+        engine.run(commands(*rows[-1 if what < 0.99 else -2 :]))
+    return commands(*rows[:n])
+
+
+def new_order(dice: np.random.Generator, order_id: int, account: int, book: int, position: int) -> dict[str, int]:
+    """An order right in itself; where there is a position, every third one may only make it smaller."""
+    pick = lambda *values: int(dice.choice(values))  # noqa: E731
+    kind = pick(1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7)
+    limited, waits, side = kind in (1, 5, 7), kind >= 4, pick(BUY, SELL)
+    time_in_force = pick(0, 0, 0, 1, 2, 3, 4) if limited else 1 if kind == 3 else pick(1, 1, 2)
+    reduces = dice.random() < 0.33
+    quantity = pick(*range(1, 30))
+    if reduces and position:
+        side, quantity = (SELL if position > 0 else BUY), pick(*range(1, abs(position) + 2))
+    return submit(
+        order_id,
+        side,
+        pick(*range(99, 111)) if limited or (kind in (4, 6) and dice.random() < 0.5) else 0,
+        quantity * (100 if kind == 3 else 1),
+        book=book,
+        order_type=kind,
+        time_in_force=time_in_force,
+        trigger=pick(*range(99, 111)) if waits else 0,
+        display=max(pick(1, 2, 3, 4), -(-quantity // 100)) if time_in_force in (0, 3, 4) and dice.random() < 0.3 else 0,
+        account=account,
+        prevention=pick(0, 0, 1, 2, 3, 4),
+        flags=w.REDUCE_ONLY if reduces else 0,
+    )
+
+
+def setting(dice: np.random.Generator, account: int) -> dict[str, int]:
+    """A limit, a rule, a fee or a tier; half of them take one away."""
+    pick = lambda *values: int(dice.choice(values))  # noqa: E731
+    most = {
+        w.LIMIT_LOTS: 20,
+        w.LIMIT_POSITION: 40,
+        w.LIMIT_NOTIONAL: 4_000,
+        w.LIMIT_LOSS: 60,
+        w.LIMIT_ORDERS: 4,
+        w.LIMIT_SECOND: 3,
+        w.LIMIT_TEN_SECONDS: 5,
+        w.LIMIT_DAY: 30,
+        w.LIMIT_MASTER: 1,
+    }
+    least = {w.BAND_PPM: 30_000, w.REFERENCE_PRICE: 104, w.MIN_LOTS: 3, w.MAX_LOTS: 25, w.LOT_STEP: 2, w.MIN_NOTIONAL: 1_500}
+    what, on = dice.random(), pick(0, 0, 1)
+    account, book = (pick(0, account), pick(-1, 0, 1)) if on else (0, -1)
+    if what < 0.6:
+        which = pick(*most)
+        return operation(w.SET_LIMIT, account=account, book=book, trigger=which, price=on * most[which])
+    if what < 0.8:
+        which = pick(*least)
+        return operation(w.SET_RULE, book=book, trigger=which, price=on * least[which])
+    if what < 0.9:
+        return operation(w.SET_FEE, order_id=pick(0, 1), price=pick(0, 1_000, 500_000), quantity=pick(0, 2_500, 1_000_000))
+    return operation(w.SET_TIER, account=pick(1, 2, 3), quantity=pick(0, 1))
+
+
+def check_money(ledger: Ledger, orders: Orders, supply: list[int]) -> None:
+    """Nothing is below 0, nothing is made or lost, and what is locked is what the living orders hold."""
+    free, locked = ledger.balances["free"], ledger.balances["locked"]
+    assert (free >= 0).all()
+    assert (free + locked).sum(axis=0).tolist() == ledger.supply.tolist() == supply
+    held = np.zeros_like(locked)
+    for order in orders:
+        base, quote, lot_units, value = MONEY.books[order["book"]]
+        lots = int(order["shown"] + order["hidden"])
+        price = int(order["price"]) or LOWEST[order["book"]] + w.TICKS - 1
+        asset, units = (base, lots * lot_units) if order["side"] == SELL else (quote, price * lots * value)
+        held[order["account"], asset] += units
+    assert locked.tolist() == held.tolist()
+    assert ledger.accounts["orders"].tolist() == np.bincount(orders["account"], minlength=ACCOUNTS).tolist()
+    for side, name in ((BUY, "buys"), (SELL, "sells")):
+        for account, book in np.argwhere(ledger.positions["position"] * side < 0):
+            reducing = (orders["flags"] & w.REDUCE_ONLY != 0) & (orders["account"] == account) & (orders["book"] == book) & (orders["side"] == side)
+            assert not reducing.any() or ledger.positions[name][account, book] <= abs(ledger.positions["position"][account, book])
+    flat = ledger.positions["position"] == 0
+    assert not any(flat[order["account"], order["book"]] for order in orders if order["flags"] & w.REDUCE_ONLY)
+
+
+def step_by_step(rows: Commands) -> list[tuple[str, str]]:
+    """Both engines do the commands one by one and stay equal; returns every (kind, reason) told."""
+    compiled, plain = MatchingEngine(LOWEST, CAPACITY, MONEY), ReferenceEngine(LOWEST, CAPACITY, MONEY)
+    compiled._hold(1)
+    told = []
+    supply = [0, 0, 0]
+    for i in range(len(rows)):
+        truth = plain.run(rows[i : i + 1])
+        events = compiled.run(rows[i : i + 1])
+        assert events.tolist() == truth.tolist(), f"command {i}: {rows[i]}"
+        assert compiled.orders().tolist() == plain.orders().tolist(), f"after command {i}: {rows[i]}"
+        ledger, true = compiled.ledger(), plain.ledger()
+        for part, right in zip(ledger, true, strict=True):
+            assert np.array_equal(part, right), f"after command {i}: {rows[i]}\n{part}\n{right}"
+        assert compiled.digest() == plain.digest()
+        if rows[i]["operation"] in (w.DEPOSIT, w.WITHDRAW) and truth[0]["kind"] == w.BALANCE:
+            supply[rows[i]["book"]] += int(truth[0]["quantity"])
+        check_money(ledger, compiled.orders(), supply)
+        told += [(EVENT_NAMES[kind], REASON_NAMES[reason]) for kind, reason in zip(truth["kind"], truth["reason"], strict=True)]
+    return told
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_long_streams_are_equal_after_every_command_and_no_unit_is_lost(seed):
+    step_by_step(random_commands(seed, 1_500))
+
+
+def test_the_streams_hold_every_reason_that_accounts_have():
+    told = {reason for seed in range(4) for _, reason in step_by_step(random_commands(100 + seed, 1_500))}
+    assert told >= {
+        "insufficient balance", "order rate", "position limit", "too many orders", "notional", "daily loss", "not reducing", "lot size", "order lots",
+        "not related", "bad account",
+    }  # fmt: skip
