@@ -24,6 +24,7 @@ from polaris.app.configuration import (
     file_layer,
     toml_value,
 )
+from polaris.app.exchange.settings import ExchangeSettings
 from polaris.app.secret import SecretReference
 from polaris.desk.alpha import AlphaSettings
 from polaris.desk.bank import BankSettings
@@ -156,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     strategy: StrategySettings = StrategySettings()
     store: StoreSettings = StoreSettings()
     server: ServerSettings = ServerSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
     logging: LoggingSettings = LoggingSettings()
 
     def __post_init__(self) -> None:
