@@ -229,7 +229,7 @@ class Register:
         owner.orders.setdefault(order.book, {})[order.order_id] = order
         owner.names[order.client_id] = order
         change = Change(w.ACCEPTED, 0, order.order_id, order, event.ts, event.quantity)
-        if note["list_id"]:
+        if note["list_id"] and c["role"] in ROLES:
             change.of_list = self._join(owner, order, int(note["list_id"]), c["role"], event.ts)
         return change
 

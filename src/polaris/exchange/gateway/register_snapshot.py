@@ -41,15 +41,13 @@ def from_bytes(register: Register, data: bytes) -> Register:
         counters, trade_ids, announced, owners = _decode(data)
         for name, value in zip(COUNTERS, counters, strict=True):
             setattr(register, name, value)
-        if len(trade_ids) != len(register.trade_ids):
-            raise ValueError(f"{len(trade_ids)} books; expected {len(register.trade_ids)}")
-        register.trade_ids[:] = np.asarray(trade_ids, np.int64)
+        register.trade_ids[:] = np.asarray(trade_ids, np.int64)  # raises where it is of another number of books
         register.announce(announced)
         for account, told in owners:
             owner = register.owners[account] = _read_owner(told)
             register.revive(owner)
-    except (msgspec.MsgspecError, TypeError, KeyError) as cause:
-        raise ValueError("these are no bytes of a register") from cause
+    except (msgspec.MsgspecError, TypeError, KeyError, ValueError) as cause:
+        raise ValueError(f"these are no bytes of a register of {len(register.trade_ids)} books") from cause
     return register
 
 

@@ -277,7 +277,7 @@ class Venue:
         self._schedule()
 
     def read(self, look: Callable[[], Any], reply: Callable[[Any], None]) -> None:
-        """Look at the core after what was asked before; `reply` hears what was seen once all of that is durable."""
+        """Look at the core after what was asked before; `reply` hears what was seen once all of that is durable, None where the venue failed."""
         self._reads.append((look, reply))
         self._schedule()
 
@@ -362,12 +362,11 @@ class Venue:
                 # the core may have done what the journal does not hold: nothing it says from here on can be trusted
                 log.exception("the venue stops: its core failed")
                 self.failed = "the venue stopped: its core failed"
+                told = _Told(self.seq)
                 for asked in gathered:
                     if asked.reply is not None:
-                        told.answers.append((asked.first, asked.last, asked.reply))
-                self._fail(told)
-                return
-        told.reads = [(reply, look()) for look, reply in reads]
+                        asked.reply([])
+        told.reads = [(reply, None if self.failed else look()) for look, reply in reads]
         self._untold.append(told)
         self.durable(self.journal.told_seq if self.journal is not None else self.seq)
 
@@ -448,10 +447,6 @@ class Venue:
             hearer(account, changes)
         for watcher in list(self._watchers.get(account, ())):
             watcher.changed(changes)
-
-    def _fail(self, told: _Told) -> None:
-        for _, _, reply in told.answers:
-            reply([])
 
     def _schedule(self) -> None:
         if not self._scheduled:

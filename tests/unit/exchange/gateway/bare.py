@@ -8,18 +8,21 @@ import numpy as np
 
 from polaris.exchange.book import MatchingEngine
 from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.binance.market import serve_market
 from polaris.exchange.gateway.binance.private import serve_accounts
 from polaris.exchange.gateway.binance.server import BinanceServer
+from polaris.exchange.gateway.broadcast import Broadcast
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.venue import Journal, Venue
 from polaris.exchange.listing import Asset, Listing, Rules
+from polaris.exchange.marketdata import MarketData
 
 BTC, ETH, USDT = Asset("BTC", 8), Asset("ETH", 8), Asset("USDT", 8)
 RULES = Rules(
     (BTC, ETH, USDT),
     (
-        Listing("BTCUSDT", BTC, USDT, "0.01", "0.00001", min_notional="5", lowest_price="10000"),
+        Listing("BTCUSDT", BTC, USDT, "0.01", "0.00001", min_notional="5", lowest_price="30000"),
         Listing("ETHUSDT", ETH, USDT, "0.01", "0.0001", min_notional="5", lowest_price="100"),
     ),
     tiers=((1000, 1000),),
@@ -106,13 +109,25 @@ class Small:
 
 
 async def small(
-    *, journal: Journal | None = None, clock: Clock | None = None, limits: Limits | None = None, keys: Path | None = None, core: Any = None, rules: Rules = RULES
+    *,
+    journal: Journal | None = None,
+    clock: Any = None,
+    limits: Limits | None = None,
+    keys: Path | None = None,
+    core: Any = None,
+    rules: Rules = RULES,
+    market: bool = False,
 ) -> Small:
-    """A running venue."""
-    clock = clock or Clock()
-    venue = Venue(rules, core or Bare(rules), Register(rules), clock, journal, pulse_s=0)
+    """A running venue; with `market` it serves its market data too."""
+    clock, core = clock or Clock(), core or Bare(rules)
+    venue = Venue(rules, core, Register(rules), clock, journal, pulse_s=0)
     store = Keys(keys)
     server = BinanceServer(clock, store, limits or Limits())
     serve_accounts(server, venue)
+    if market:
+        broadcast = Broadcast(MarketData(core.engine.arena))
+        venue.listen(broadcast)
+        venue.every(100_000_000, broadcast.tick)
+        serve_market(server, venue, broadcast)
     await server.start()
     return Small(venue, server, store, clock)

@@ -3,12 +3,12 @@
 Source: Binance spot API documentation, "Account endpoints"; "Wallet" (capital/config/getall, system/status, asset/tradeFee).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
 
-from polaris.exchange.gateway.binance import reports
+from polaris.exchange.gateway.binance import errors, reports
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.call import Call, encode
 from polaris.exchange.gateway.binance.security import Need
@@ -46,14 +46,14 @@ class Account:
         empty = call.flag("omitZeroBalances")
         maker, taker = self._rates(call.account)
 
-        def reply(balances: Any) -> None:
+        def answer(balances: Any) -> Any:
             told = [
                 {"asset": asset.name, "free": reports.units(asset.decimals, int(free)), "locked": reports.units(asset.decimals, int(locked))}
                 for asset, (free, locked) in zip(self._venue.rules.assets, balances, strict=True)
                 if not empty or free or locked
             ]
             trades = call.key is not None and TRADE in call.key.scopes
-            document = {
+            return {
                 "makerCommission": maker // BASIS_POINT,
                 "takerCommission": taker // BASIS_POINT,
                 "buyerCommission": 0,
@@ -71,9 +71,8 @@ class Account:
                 "permissions": ["SPOT"],
                 "uid": call.account,
             }
-            call.answer(encode(document))
 
-        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), reply)
+        self._balances(call, answer)
 
     def commission(self, call: Call) -> bytes:
         """What a trade of one book costs."""
@@ -104,10 +103,7 @@ class Account:
     def coins(self, call: Call) -> None:
         """Every asset, with what the account has of it; none of them leaves this venue."""
 
-        def reply(balances: Any) -> None:
-            call.answer(encode([self._coin(number, *balances[number]) for number in range(len(self._venue.rules.assets))]))
-
-        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), reply)
+        self._balances(call, lambda balances: [self._coin(number, *balances[number]) for number in range(len(self._venue.rules.assets))])
 
     def fees(self, call: Call) -> bytes:
         """The fees of one book or all."""
@@ -119,15 +115,15 @@ class Account:
     def user_asset(self, call: Call) -> None:
         """What the account has, as the wallet tells it."""
 
-        def reply(balances: Any) -> None:
+        def answer(balances: Any) -> Any:
             told = []
             for asset, (free, locked) in zip(self._venue.rules.assets, balances, strict=True):
                 if free or locked:
                     amounts = {"free": int(free), "locked": int(locked), "freeze": 0, "withdrawing": 0, "ipoable": 0}
                     told.append({"asset": asset.name, **{name: reports.units(asset.decimals, amount) for name, amount in amounts.items()}, "btcValuation": "0"})
-            call.answer(encode(told))
+            return told
 
-        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), reply)
+        self._balances(call, answer)
 
     def trading_status(self, call: Call) -> bytes:
         return encode({"data": {"isLocked": False, "plannedRecoverTime": 0, "triggerCondition": {}, "updateTime": 0}})
@@ -143,6 +139,17 @@ class Account:
         no = ("enableWithdrawals", "enableInternalTransfer", "enableMargin", "enableFutures", "permitsUniversalTransfer", "enableVanillaOptions")
         told: dict[str, Any] = {"ipRestrict": bool(key.addresses), "createTime": call.time(key.created), "enableReading": READ in key.scopes}
         return encode({**told, "enableSpotAndMarginTrading": trades, **dict.fromkeys(no, False)})
+
+    def _balances(self, call: Call, answer: Callable[[Any], Any]) -> None:
+        """Answer from the account's balances, int64[assets, 2], as they are after everything asked before."""
+
+        def reply(balances: Any) -> None:
+            if balances is None:
+                call.refuse(errors.failure())
+            else:
+                call.answer(encode(answer(balances)))
+
+        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), reply)
 
     def _coin(self, number: int, free: Any, locked: Any) -> dict[str, Any]:
         asset = self._venue.rules.assets[number]

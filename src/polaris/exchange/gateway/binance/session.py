@@ -86,7 +86,7 @@ class Session(Socket):
             self._count(now)
             self._answer(b"null", None, refusal.status, encode(refusal.document()), True)
             return
-        tells = {"true": True, "false": False}.get(params.pop("returnRateLimits", ""), self.tells_limits)
+        tells = {"true": True, "false": False}.get(params.get("returnRateLimits", ""), self.tells_limits)
 
         def answer(status: int, body: bytes, call: Call) -> None:
             self._answer(number, call, status, body, tells)
