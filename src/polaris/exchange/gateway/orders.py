@@ -190,7 +190,8 @@ class Change:
     """What one event did to one order.
 
     kind      the event's (words.py); reason why
-    order     as it is now; of a refusal None
+    order     of a refusal None
+    state, executed, paid   the order's after this event; the order itself goes on
     trade     of a FILL, this order's side of it
     quantity  the event's
     former    the client id before this change
@@ -198,7 +199,7 @@ class Change:
     of_list   STARTED or ENDED where the order's list did so with it
     """
 
-    __slots__ = ("former", "kind", "number", "of_list", "order", "order_id", "quantity", "reason", "trade", "ts")
+    __slots__ = ("executed", "former", "kind", "number", "of_list", "order", "order_id", "paid", "quantity", "reason", "state", "trade", "ts")
 
     def __init__(self, kind: int, reason: int, order_id: int, order: Order | None, ts: int, quantity: int, former: str = "", trade: Trade | None = None) -> None:
         self.kind = kind
@@ -210,4 +211,10 @@ class Change:
         self.former = former
         self.trade = trade
         self.of_list = 0
-        self.number = 0
+        self.number = self.executed = self.paid = self.state = 0
+
+    def settle(self, number: int) -> None:
+        """The event is done: this is the change of this number."""
+        self.number = number
+        if self.order is not None:
+            self.state, self.executed, self.paid = self.order.state, self.order.executed, self.order.paid

@@ -4,6 +4,7 @@ It is the fold of commands, notes and events and of nothing else; the same code 
 order when it ends; the register keeps it, up to a bound for each account and book, oldest first out.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
@@ -36,6 +37,7 @@ from polaris.exchange.gateway.orders import (
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import Commands, Events
 
+log = logging.getLogger("polaris.exchange.gateway")
 HISTORY: Final = 5_000  # ended orders, and trades, kept for each account and book
 LISTS: Final = 1_000  # lists, and prevented matches, kept for each account
 Tell = Callable[[int, list[Change]], None]  # (account, what one command did to its orders)
@@ -175,7 +177,7 @@ class Register:
             following = of_interest[place + 1] if place + 1 < len(of_interest) else None
             for account, change in self._take(event, following, ids[place], command, note):
                 self.executions += 1
-                change.number = self.executions
+                change.settle(self.executions)
                 hearing.add(account, change, asker in (0, account))
         hearing.over(None)
 
@@ -411,12 +413,20 @@ class _Hearing:
     def over(self, seq: int | None) -> None:
         """The command at hand is done; the next one with events is `seq`, None at the end."""
         while self._next is not None and (seq is None or self._next[1] < seq):
-            self._next[2](self._asked)
+            safely(self._next[2], self._asked)
             self._asked = []
             self._next = next(self._answers, None)
         if self._tell is not None:
             for account, changes in self._told.items():
-                self._tell(account, changes)
+                safely(self._tell, account, changes)
         self._told = {}
         if seq is not None:
             self._seq = seq
+
+
+def safely(hear: Callable[..., None], *told: Any) -> None:
+    """Whoever hears may fail: that is his fault, and the fold goes on."""
+    try:
+        hear(*told)
+    except Exception:
+        log.exception("who heard of a change failed")

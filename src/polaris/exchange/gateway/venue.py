@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.orders import Change
-from polaris.exchange.gateway.register import Register, Tell
+from polaris.exchange.gateway.register import Register, Tell, safely
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, EVENT, Commands, Events
 
@@ -365,7 +365,7 @@ class Venue:
                 told = _Told(self.seq)
                 for asked in gathered:
                     if asked.reply is not None:
-                        asked.reply([])
+                        safely(asked.reply, [])
         told.reads = [(reply, None if self.failed else look()) for look, reply in reads]
         self._untold.append(told)
         self.durable(self.journal.told_seq if self.journal is not None else self.seq)
@@ -433,20 +433,20 @@ class Venue:
         for account, watchers in list(self._watchers.items()):
             for event in told.events[(told.events["kind"] == BALANCE) & (told.events["account"] == account)]:
                 for watcher in list(watchers):
-                    watcher.paid(int(event["ts"]), int(event["book"]), int(event["quantity"]))
+                    safely(watcher.paid, int(event["ts"]), int(event["book"]), int(event["quantity"]))
         for ts, account, assets, balances in told.balances:
             for watcher in list(self._watchers.get(account, ())):
-                watcher.balances(ts, assets, balances)
+                safely(watcher.balances, ts, assets, balances)
         for listener, heard in told.listened:
-            listener.tell(heard)
+            safely(listener.tell, heard)
         for reply, value in told.reads:
-            reply(value)
+            safely(reply, value)
 
     def _changed(self, account: int, changes: list[Change]) -> None:
         for hearer in self._hearers:
-            hearer(account, changes)
+            safely(hearer, account, changes)
         for watcher in list(self._watchers.get(account, ())):
-            watcher.changed(changes)
+            safely(watcher.changed, changes)
 
     def _schedule(self) -> None:
         if not self._scheduled:

@@ -5,13 +5,13 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 
-from polaris.exchange.gateway.keys import Key
 from tests.unit.exchange.gateway.bare import Small
 
 numbers = itertools.count(1)
@@ -19,6 +19,15 @@ numbers = itertools.count(1)
 
 def sign(secret: str, payload: str) -> str:
     return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    """Let the loop turn until something holds."""
+    for _ in range(10_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to hold")
 
 
 class Asker:
@@ -46,10 +55,7 @@ class Asker:
         """Without a socket: the answer's document; `status` and `headers` are those of the last one."""
         request = self.request(method, path, self.query(**params))
         self.small.server.hear(request)
-        for _ in range(100):
-            if request.answers:
-                break
-            await asyncio.sleep(0)
+        await until(lambda: request.answers)
         assert len(request.answers) == 1, f"{method} {path} got {len(request.answers)} answers"
         body, self.status, self.headers = request.answers[0]
         return json.loads(body)
@@ -71,7 +77,8 @@ class Asker:
 
     async def place(self, side: str, quantity: str, price: str, kind: str = "LIMIT", **params: Any) -> Any:
         more = {"timeInForce": "GTC"} if kind == "LIMIT" else {}
-        return await self.ask("POST", "order", symbol="BTCUSDT", side=side, type=kind, quantity=quantity, price=price, **{**more, **params})
+        named = {"newClientOrderId": f"o{next(numbers)}", **more, **params}
+        return await self.ask("POST", "order", symbol="BTCUSDT", side=side, type=kind, quantity=quantity, price=price, **named)
 
 
 class Socketed:
@@ -97,6 +104,3 @@ class Socketed:
     async def event(self) -> Any:
         """The next event of the user stream."""
         return self.events.pop(0) if self.events else await self.receive()
-
-
-__all__ = ["Asker", "Key", "Socketed", "sign"]

@@ -102,6 +102,12 @@ class Small:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.port}"
 
+    async def __aenter__(self) -> "Small":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         await self.server.close()
         self.venue.close()

@@ -11,6 +11,7 @@ from polaris.domain.errors import Unavailable
 from polaris.exchange.gateway import http
 from polaris.exchange.gateway.http import AT_ONCE, BODY_BYTES, HEAD_BYTES, HttpServer, pairs
 from polaris.exchange.gateway.socket import Socket, Sockets, frame
+from tests.unit.exchange.gateway.asking import until
 
 
 class Echo(Socket):
@@ -87,8 +88,7 @@ async def test_many_requests_in_one_packet_are_answered_in_their_order_though_th
         server.routes.later = True
         writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % n for n in range(5)))
         for n in range(5):
-            while len(server.routes.heard) <= n:
-                await asyncio.sleep(0)
+            await until(lambda n=n: len(server.routes.heard) > n)
             assert len(server.routes.heard) == n + 1  # the next is heard when this one is answered
             server.routes.answer(server.routes.heard[n])
         assert [document[1] for _, document in await answers(reader, 5)] == [f"/{n}" for n in range(5)]
@@ -157,16 +157,14 @@ async def test_an_answer_to_who_is_gone_goes_nowhere():
         server.routes.later = True
         async with connected(server) as (_, writer):
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not server.routes.heard:
-                await asyncio.sleep(0)
-        while server.connections:
-            await asyncio.sleep(0)
+            await until(lambda: server.routes.heard)
+        await until(lambda: not server.connections)
         server.routes.answer(server.routes.heard[0])
 
 
 async def test_a_connection_that_asks_nothing_for_a_minute_is_closed(monkeypatch):
     monkeypatch.setattr(http, "IDLE_S", 0.02)
-    async with served() as server, connected(server) as (reader, writer):
+    async with served() as server, connected(server) as (reader, _):
         assert await asyncio.wait_for(reader.read(), 10) == b""
 
 
@@ -177,14 +175,13 @@ async def test_a_port_that_is_taken_is_named():
 
 
 async def test_a_websocket_opens_on_the_same_port_and_its_first_frame_may_come_with_the_handshake():
-    async with served() as server, aiohttp.ClientSession() as client:
-        async with client.ws_connect(f"http://127.0.0.1:{server.port}/ws/a") as socket:
-            await socket.send_str("hello")
-            assert (await socket.receive()).data == "<hello>"
-            await socket.send_str("x" * 60_000)
-            assert len((await socket.receive()).data) == 60_002
-            await socket.send_bytes(b"binary")
-            assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)
+    async with served() as server, aiohttp.ClientSession() as client, client.ws_connect(f"http://127.0.0.1:{server.port}/ws/a") as socket:
+        await socket.send_str("hello")
+        assert (await socket.receive()).data == "<hello>"
+        await socket.send_str("x" * 60_000)
+        assert len((await socket.receive()).data) == 60_002
+        await socket.send_bytes(b"binary")
+        assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)
     async with served() as server, connected(server) as (reader, writer):
         handshake = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
         writer.write(handshake + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + b"\x81\x82\x00\x00\x00\x00hi")
@@ -195,21 +192,20 @@ async def test_a_websocket_opens_on_the_same_port_and_its_first_frame_may_come_w
 
 
 async def test_a_client_that_does_not_read_is_dropped_with_a_reason():
-    async with served() as server, aiohttp.ClientSession() as client:
-        async with client.ws_connect(f"http://127.0.0.1:{server.port}/ws") as socket:
-            await socket.send_str("hello")
-            await socket.receive()
-            (ours,) = server.routes.sockets.open
-            ours.queue_bytes = 1 << 20
-            for _ in range(400):
-                ours.send(b"x" * 100_000)
-                await asyncio.sleep(0)
-                if ours.gone:
-                    break
-            assert ours.gone
-            assert server.routes.sockets.dropped == [ours.reason]
-            assert "slow reader" in ours.reason
-            assert server.routes.sockets.open == set()
+    async with served() as server, aiohttp.ClientSession() as client, client.ws_connect(f"http://127.0.0.1:{server.port}/ws") as socket:
+        await socket.send_str("hello")
+        await socket.receive()
+        (ours,) = server.routes.sockets.open
+        ours.queue_bytes = 1 << 20
+        for _ in range(400):
+            ours.send(b"x" * 100_000)
+            await asyncio.sleep(0)
+            if ours.gone:
+                break
+        assert ours.gone
+        assert server.routes.sockets.dropped == [ours.reason]
+        assert "slow reader" in ours.reason
+        assert server.routes.sockets.open == set()
 
 
 def test_a_frame_has_the_length_its_text_has():

@@ -143,13 +143,12 @@ class Account:
     def _balances(self, call: Call, answer: Callable[[Any], Any]) -> None:
         """Answer from the account's balances, int64[assets, 2], as they are after everything asked before."""
 
-        def reply(balances: Any) -> None:
+        def result(balances: Any) -> Any:
             if balances is None:
-                call.refuse(errors.failure())
-            else:
-                call.answer(encode(answer(balances)))
+                raise errors.failure()
+            return answer(balances)
 
-        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), reply)
+        self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), lambda balances: call.settle(lambda: result(balances)))
 
     def _coin(self, number: int, free: Any, locked: Any) -> dict[str, Any]:
         asset = self._venue.rules.assets[number]

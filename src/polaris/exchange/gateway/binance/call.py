@@ -4,6 +4,7 @@ REST and the WebSocket API ask the same things in the same words, so a handler s
 signed it, an answer to give at once or later. What a parameter may be is checked where it is read; a refusal names it.
 """
 
+import logging
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -20,6 +21,7 @@ _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?").fullmatch
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}").fullmatch
 _INTEGER = re.compile(r"[0-9]{1,19}").fullmatch
 MAX_INTEGER: Final = 2**63 - 1
+log = logging.getLogger("polaris.exchange.gateway")
 encode: Final = msgspec.json.Encoder().encode
 Params = Mapping[str, str]
 Answer = Callable[[int, bytes, "Call"], None]
@@ -34,10 +36,11 @@ class Call:
     session  number of the connection
     door     what else the door knows of the asker: a socket's session; None for REST
     ordered  set by handlers that placed orders: the answer tells the account's order counts
+    refusal  what it was refused with
     signed   a digest of what was signed; empty in a session that is logged on
     """
 
-    __slots__ = ("_answer", "address", "door", "key", "micros", "ordered", "params", "received", "session", "signed")
+    __slots__ = ("_answer", "address", "door", "key", "micros", "ordered", "params", "received", "refusal", "session", "signed")
 
     def __init__(self, params: Params, answer: Answer, received: int, address: str = "", session: int = 0, micros: bool = False, door: Any = None) -> None:
         self.params = params
@@ -49,6 +52,7 @@ class Call:
         self.door = door
         self.ordered = False
         self.signed = b""
+        self.refusal: Refusal | None = None
         self._answer = answer
 
     @property
@@ -63,7 +67,20 @@ class Call:
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an error."""
+        self.refusal = refusal
         self._answer(refusal.status, encode(refusal.document()), self)
+
+    def settle(self, result: Callable[[], Any]) -> None:
+        """Answer with what `result` gives, or with what it raises; for answers that are given later."""
+        try:
+            told = encode(result())
+        except Refusal as refusal:
+            self.refuse(refusal)
+        except Exception:
+            log.exception("a request failed")
+            self.refuse(errors.failure())
+        else:
+            self.answer(told)
 
     def time(self, ns: int) -> int:
         """A time as this asker wants it told."""

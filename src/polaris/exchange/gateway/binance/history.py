@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from polaris.exchange.gateway.binance import errors, reports
 from polaris.exchange.gateway.binance.books import Books
-from polaris.exchange.gateway.binance.call import Call, encode
+from polaris.exchange.gateway.binance.call import Call
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.security import Need
 from polaris.exchange.gateway.binance.server import Endpoint
@@ -154,13 +154,7 @@ class History:
         """Answer once everything asked before is known."""
 
         def handler(call: Call) -> None:
-            def reply() -> None:
-                try:
-                    call.answer(encode(answer(call)))
-                except Refusal as refusal:
-                    call.refuse(refusal)
-
-            self._venue.after(reply)
+            self._venue.after(lambda: call.settle(lambda: answer(call)))
 
         return handler
 

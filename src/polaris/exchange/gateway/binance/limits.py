@@ -122,7 +122,7 @@ class OrderCounts:
         """An order that trades for the first time gives back one, or five where it rested: who trades may go on."""
         for change in changes:
             trade, order = change.trade, change.order
-            if trade is not None and order is not None and order.executed == trade.lots:
+            if trade is not None and order is not None and change.executed == trade.lots:
                 self.give_back(order.account, FILLED_RESTING if trade.maker else FILLED_TAKING, change.ts)
 
     def give_back(self, account: int, orders: int, now: int) -> None:

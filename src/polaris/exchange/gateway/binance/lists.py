@@ -11,12 +11,12 @@ from polaris.domain.orders import BUY
 from polaris.exchange import words as w
 from polaris.exchange.gateway.binance import errors, reports
 from polaris.exchange.gateway.binance.books import Books, refused
-from polaris.exchange.gateway.binance.call import Call, encode
+from polaris.exchange.gateway.binance.call import Call
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.security import Need
 from polaris.exchange.gateway.binance.server import BinanceServer, Endpoint
-from polaris.exchange.gateway.binance.trading import Trading
+from polaris.exchange.gateway.binance.trading import Trading, refused_any
 from polaris.exchange.gateway.binance.wanted import RESPONSES, Wanted, new_name, read
 from polaris.exchange.gateway.orders import NAMES_LIST, Change, OrderList
 from polaris.exchange.gateway.venue import Venue, command
@@ -84,7 +84,7 @@ class Lists:
         commands = [command(w.CANCEL, order_id=order.order_id, book=book, account=call.account) for order in legs]
         self._trading.ask(
             call, commands, [self._trading.note(call, name) for _ in legs],
-            self._trading.answering(call, lambda changes: self._trading.cancelled(call, figures, changes)),
+            lambda changes: call.settle(lambda: self._trading.cancelled(call, figures, changes)),
         )  # fmt: skip
 
     def _place(self, call: Call, figures: Figures, book: int, legs: Sequence[Wanted], roles: Sequence[int], default: str) -> None:
@@ -110,11 +110,9 @@ class Lists:
             for leg in legs:
                 self._venue.release(call.account, leg.client_id)
             call.ordered = True
-            try:
-                call.answer(encode(self._placed(call, figures, list_id, shown, changes)))
-            except Refusal as refusal:
+            if refused_any(changes):
                 self._server.orders.give_back(call.account, len(legs), call.received)
-                call.refuse(refusal)
+            call.settle(lambda: self._placed(call, figures, list_id, shown, changes))
 
         commands = [command(w.CLOCK, price=self._venue.now())]
         notes = [self._trading.note(call, name, list_id=list_id, kind=NAMES_LIST)]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from polaris.domain.orders import BUY
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.wanted import PREVENTIONS, strategy_of
-from polaris.exchange.gateway.orders import OCO, STATE_NAMES, Amendment, Change, Order, OrderList, Prevented, Trade
+from polaris.exchange.gateway.orders import OCO, PARTIALLY_FILLED, STATE_NAMES, Amendment, Change, Order, OrderList, Prevented, Trade
 from polaris.exchange.words import (
     ACCEPTED,
     ACTIVATED,
@@ -288,22 +288,22 @@ def execution(figures: Figures, change: Change, order: Order, execution_id: int,
         "g": list_number(order),
         "C": change.former if change.former and change.former != order.client_id else "",
         "x": EXECUTIONS[change.kind],
-        "X": STATE_NAMES[order.state],
+        "X": STATE_NAMES[change.state],
         "r": "NONE",
         "i": order.order_id,
         "l": figures.quantity(trade.lots) if trade is not None else ZERO,
-        "z": figures.quantity(order.executed),
+        "z": figures.quantity(change.executed),
         "L": figures.price(trade.price) if trade is not None else ZERO,
         "n": asset[1],
         "N": asset[0],
         "T": time(change.ts),
         "t": trade.trade_id if trade is not None else -1,
         "I": execution_id,
-        "w": order.working != 0 and order.alive,
+        "w": order.working != 0 and change.state <= PARTIALLY_FILLED,
         "m": trade.maker if trade is not None else False,
         "M": trade is not None,
         "O": time(order.created),
-        "Z": figures.amount(order.paid),
+        "Z": figures.amount(change.paid),
         "Y": figures.amount(trade.price * trade.lots) if trade is not None else ZERO,
         "Q": figures.amount(order.quantity) if order.order_type == MARKET_AMOUNT else ZERO,
         "V": PREVENTION_NAMES[order.prevention],

@@ -24,7 +24,7 @@ _MICROS_FROM: Final = 10**14  # a timestamp above is in microseconds
 _KEY = re.compile(r"[A-Za-z0-9]{1,128}").fullmatch
 _TIMESTAMP = re.compile(r"[0-9]{1,17}").fullmatch
 _WINDOW = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,3})?").fullmatch
-_SIGNATURE = re.compile(r"(?:^|&)signature=[^&]*")
+_SIGNATURE = re.compile(r"^signature=[^&]*&?|&signature=[^&]*")
 
 
 class Need(Enum):

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 from picows import WSListener
 
 from polaris.exchange.gateway.binance import errors
-from polaris.exchange.gateway.binance.call import Call, Params, encode
+from polaris.exchange.gateway.binance.call import Answer, Call, Params, encode
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.limits import Limits, OrderCounts, Weights
 from polaris.exchange.gateway.binance.security import Gate, Need, rest_payload
@@ -128,22 +128,19 @@ class BinanceServer:
         methods = self._routes.get(request.path)
         endpoint = methods.get(request.method) if methods is not None else None
 
-        def answer(status: int, body: bytes, call: Call | None) -> None:
-            request.answer(body, status, self._headers(request.address, call))
+        def answer(status: int, body: bytes, call: Call) -> None:
+            if call.refusal is not None:
+                self._refuse(request, call.refusal, call)
+            else:
+                request.answer(body, status, self._headers(request.address, call))
 
         try:
             if endpoint is None:
                 self.weights.take(request.address, 1, now)
-                refusal = Refusal(errors.UNKNOWN, "Path not found." if methods is None else "Method not allowed.", 404 if methods is None else 405)
-                answer(refusal.status, encode(refusal.document()), None)
-                return
+                raise Refusal(errors.UNKNOWN, "Path not found.", 404) if methods is None else Refusal(errors.UNKNOWN, "Method not allowed.", 405)
             call = self._call(request, answer, now)
         except Refusal as refusal:
-            headers = self._headers(request.address, None)
-            if refusal.status in (418, 429) and refusal.data is not None:
-                headers["Retry-After"] = str(max(1, -(-(refusal.data["retryAfter"] - now // 1_000_000) // 1000)))
-                refusal.data = None
-            request.answer(encode(refusal.document()), refusal.status, headers)
+            self._refuse(request, refusal, None)
             return
 
         def checked() -> None:
@@ -181,7 +178,14 @@ class BinanceServer:
             if result is not None:
                 call.answer(result)
 
-    def _call(self, request: Request, answer: Callable[[int, bytes, Call | None], None], now: int) -> Call:
+    def _refuse(self, request: Request, refusal: Refusal, call: Call | None) -> None:
+        headers = self._headers(request.address, call)
+        if refusal.status in (418, 429) and refusal.data is not None:  # REST tells in a header what the WebSocket API tells in `data`
+            headers["Retry-After"] = str(max(1, -(-(refusal.data["retryAfter"] - self.clock() // 1_000_000) // 1000)))
+            refusal = Refusal(refusal.code, refusal.text, refusal.status)
+        request.answer(encode(refusal.document()), refusal.status, headers)
+
+    def _call(self, request: Request, answer: Answer, now: int) -> Call:
         try:
             body = request.body.decode()
             unit = request.headers.get("x-mbx-time-unit", "")

@@ -60,12 +60,10 @@ class Trading:
 
         def placed(changes: list[Change]) -> None:
             self._venue.release(call.account, wanted.client_id)
-            try:
-                call.ordered = True
-                call.answer(encode(self._placed(call, figures, order_id, shown, changes)))
-            except Refusal as refusal:
+            call.ordered = True
+            if refused_any(changes):
                 self._server.orders.give_back(call.account, 1, call.received)
-                call.refuse(refusal)
+            call.settle(lambda: self._placed(call, figures, order_id, shown, changes))
 
         self.ask(call, [wanted.command(order_id, call.account)], [self.note(call, wanted.client_id, wanted.number)], placed, [wanted])
 
@@ -92,7 +90,7 @@ class Trading:
         name = call.client_id("newClientOrderId") or new_name()
         self.ask(
             call, [command(w.CANCEL, order_id=order_id, book=book, account=call.account)], [self.note(call, name)],
-            self.answering(call, lambda changes: self.cancelled(call, figures, changes)),
+            lambda changes: call.settle(lambda: self.cancelled(call, figures, changes)),
         )  # fmt: skip
 
     def cancel_all(self, call: Call) -> None:
@@ -105,7 +103,7 @@ class Trading:
                 raise errors.unknown_order()
             return self._all_cancelled(call, figures, ended)
 
-        self.ask(call, [command(w.MASS_CANCEL, book=book, account=call.account)], [self.note(call, new_name())], self.answering(call, answer))
+        self.ask(call, [command(w.MASS_CANCEL, book=book, account=call.account)], [self.note(call, new_name())], lambda changes: call.settle(lambda: answer(changes)))
 
     def amend(self, call: Call) -> None:
         """Make an order smaller; it keeps its place."""
@@ -143,7 +141,7 @@ class Trading:
             reason = changes[0].reason if changes else 0
             raise errors.unknown_order() if reason == w.UNKNOWN_ORDER else Refusal(errors.AMEND_REJECTED, f"Order amend rejected: {w.REASON_NAMES[reason]}.")
 
-        self._ask_deciding(call, [], [], self.answering(call, answer), decide)
+        self._ask_deciding(call, [], [], lambda changes: call.settle(lambda: answer(changes)), decide)
 
     # one for another
 
@@ -209,7 +207,7 @@ class Trading:
 
         commands = [command(w.CANCEL, order_id=old, book=book, account=call.account)] if old else []
         notes = [self.note(call, cancel_name)] if old else []
-        self._ask_deciding(call, commands, notes, self.answering(call, answer), decide, [wanted] if claimed else [])
+        self._ask_deciding(call, commands, notes, lambda changes: call.settle(lambda: answer(changes)), decide, [wanted] if claimed else [])
 
     # what the others need too
 
@@ -252,17 +250,6 @@ class Trading:
             if claimed:
                 self.unclaim(call, claimed, len(claimed))
             raise errors.overloaded() from None
-
-    def answering(self, call: Call, answer: Callable[[list[Change]], Any]) -> Callable[[list[Change]], None]:
-        """Answer a call with what `answer` makes of the changes, or with its refusal."""
-
-        def reply(changes: list[Change]) -> None:
-            try:
-                call.answer(encode(answer(changes)))
-            except Refusal as refusal:
-                call.refuse(refusal)
-
-        return reply
 
     def find(self, call: Call, book: int, number: str, name: str) -> int:
         """The number of an account's order that lives or is on its way.
@@ -335,6 +322,11 @@ class Trading:
         order = self._venue.register.order(call.account, book, order_id)
         if order is None or order.state != RESTRICTIONS[asked]:
             raise Refusal(errors.CANCEL_REJECTED, "Order was not canceled due to cancel restrictions.")
+
+
+def refused_any(changes: list[Change]) -> bool:
+    """Whether the core took no order."""
+    return not changes or any(change.kind == w.REJECTED for change in changes)
 
 
 def _no_amend(wanted: int, whole: int, open_now: int) -> Refusal:
