@@ -62,6 +62,9 @@ class Connection(WSListener):
     # what picows calls
 
     def on_ws_connected(self, transport: WSTransport) -> None:
+        if self._left:  # given up while it was being opened
+            transport.disconnect(False)
+            return
         session = self._session
         self._transport = transport
         self._opened = self._heard = now = self._clock()
@@ -126,12 +129,13 @@ class Connection(WSListener):
             asyncio.get_running_loop().call_later(1.0, self._transport.underlying_transport.abort)
 
     def finish(self, error: BaseException | None) -> None:
-        """The socket is gone, by a protocol error where one is given."""
-        if not self._left:
+        """The socket is gone, by a protocol error where one is given, or is not wanted any more."""
+        left, self._left = self._left, True
+        if self._transport is None:
+            return
+        if not left:
             self.say("the connection was lost" if error is None else f"protocol error: {error}")
-        self._left = True
-        if self._transport is not None:
-            self._transport.disconnect(False)
+        self._transport.disconnect(False)
         for task in self._fetches:
             task.cancel()
         self._session.closed(self)

@@ -166,6 +166,8 @@ class LiveFeeds:
                 task.cancel()
             await self.close()
             results = await asyncio.gather(*sessions, *beside, return_exceptions=True)
+            for host in self._rests:
+                await host.close()
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
@@ -175,8 +177,6 @@ class LiveFeeds:
         """End every session; `run` returns."""
         for session in self.sessions.values():
             await session.close()
-        for host in self._rests:
-            await host.close()
 
     def _symbol(self, instrument: int) -> SymbolStats:
         item = self.instruments[instrument]

@@ -225,8 +225,7 @@ class Session:
             if transport is not None:
                 error = await self._stay(connection, transport)
         finally:
-            if connection.opened:
-                connection.finish(error)
+            connection.finish(error)
         connection.raise_failure()
         return connection.normal_close
 
