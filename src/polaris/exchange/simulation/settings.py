@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from polaris.exchange.words import MAX_QUANTITY, TICKS
 
 SECOND = 1_000_000_000
+MOST_PLACES = 16
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.symbols or not self.places:
             raise ValueError(f"a market of {len(self.symbols)} symbols on {len(self.places)} venues; expected at least one of each")
+        if len(self.places) > MOST_PLACES:
+            raise ValueError(f"a market on {len(self.places)} venues; expected at most {MOST_PLACES}")
         if self.beat_ns <= 0 or self.step_ns <= 0 or self.step_ns % self.beat_ns or self.sample_ns < 0 or self.sample_ns % self.beat_ns:
             raise ValueError(f"beats of {self.beat_ns} ns, steps of {self.step_ns}, samples of {self.sample_ns}; expected whole beats")
         if self.first_account < 1:
