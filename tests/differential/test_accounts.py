@@ -1,7 +1,11 @@
 """Accounts, compiled against plain: every command, the same events, orders and ledger; and no unit is ever made or lost."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange import words as w
@@ -10,7 +14,8 @@ from polaris.exchange.book import MatchingEngine
 from polaris.exchange.book_reference import ReferenceEngine
 from polaris.exchange.ledger import Ledger
 from polaris.exchange.words import EVENT_NAMES, REASON_NAMES, Commands, Orders
-from tests.unit.exchange.commands import LOWEST, commands, submit
+from tests.differential.test_matching import run_program
+from tests.unit.exchange.commands import LOWEST, any_command, commands, submit
 
 CAPACITY = 24
 ACCOUNTS = 5
@@ -166,3 +171,89 @@ def test_the_streams_hold_every_reason_that_accounts_have():
         "insufficient balance", "order rate", "position limit", "too many orders", "notional", "daily loss", "not reducing", "lot size", "order lots",
         "not related", "bad account",
     }  # fmt: skip
+
+
+numbers = st.integers(0, ACCOUNTS)
+units = st.one_of(st.integers(-1, 60), st.integers(1, 5_000), st.sampled_from((w.MAX_UNITS, w.MAX_UNITS + 1, 2**63 - 1, -(2**63))))
+books = st.integers(-2, 3)
+
+
+@st.composite
+def asked(draw: Any) -> dict[str, int]:
+    """An order or another command, of an account that is there or not."""
+    command = {**draw(any_command), "account": draw(numbers)}
+    if command["operation"] == w.SUBMIT and draw(st.booleans()):
+        command["flags"] = draw(st.integers(0, 3))
+    return command
+
+
+@st.composite
+def governed(draw: Any) -> dict[str, int]:
+    """What an operator asks, right or wrong."""
+    account, book, value = draw(numbers), draw(books), draw(st.one_of(st.integers(-1, 40), units))
+    number = draw(st.sampled_from((w.DEPOSIT, w.WITHDRAW, w.TRANSFER, w.SET_LIMIT, w.SET_LIMIT, w.SET_RULE, w.SET_TIER, w.SET_FEE, w.KILL, w.REVIVE, w.CLOCK)))
+    fields = {"account": account, "book": book, "order_id": draw(numbers), "quantity": value}
+    if number in (w.SET_LIMIT, w.SET_RULE):
+        fields |= {"trigger": draw(st.integers(0, 16)), "price": value}
+    if number in (w.SET_FEE, w.CLOCK):
+        fields |= {"price": draw(st.sampled_from((-1, 0, 5, 1_000, 1_000_000, 20 * SECOND, 86_400 * SECOND))), "quantity": draw(st.integers(-1, 1_000_001))}
+    return operation(number, **fields)
+
+
+rich = [operation(w.DEPOSIT, account=account, book=asset, quantity=3_000) for account in range(1, 4) for asset in range(3)]
+streams = st.lists(st.one_of(asked(), asked(), asked(), asked(), governed()), min_size=1, max_size=50).map(lambda drawn: [*rich, *drawn])
+
+
+@settings(max_examples=300)
+@given(streams)
+@example([*rich, submit(1, BUY, 0, 900, order_type=3, time_in_force=1, account=1), submit(2, SELL, 99, 9, account=2)])
+def test_both_engines_tell_the_same_and_own_the_same_after_every_command(stream):
+    step_by_step(commands(*stream))
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 1000), st.data())
+def test_any_split_of_the_commands_tells_the_same_events(seed, data):
+    rows = random_commands(seed, 200)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(rows)))))
+    whole, parts = MatchingEngine(LOWEST, CAPACITY, MONEY), MatchingEngine(LOWEST, CAPACITY, MONEY)
+    told = whole.run(rows)
+    pieces = [parts.run(rows[start:end]) for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    assert told.tobytes() == np.concatenate(pieces).tobytes()
+    assert whole.digest() == parts.digest()
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 1000), st.integers(0, 400))
+def test_an_engine_restored_at_any_point_goes_on_with_the_same_events(seed, cut):
+    rows = random_commands(seed, 400)
+    engine = MatchingEngine(LOWEST, CAPACITY, MONEY)
+    engine.run(rows[:cut])
+    state = engine.orders(), engine.last_prices(), engine.now, engine.rules(), MONEY, engine.ledger()
+    again = MatchingEngine.restored(LOWEST, CAPACITY, *state)
+    assert again.digest() == engine.digest()
+    assert again.run(rows[cut:]).tobytes() == engine.run(rows[cut:]).tobytes()
+    assert again.digest() == engine.digest()
+
+
+PROGRAM = """
+import hashlib
+from polaris.domain.kernel import JIT
+from polaris.exchange.book import MatchingEngine
+from tests.differential.test_accounts import CAPACITY, LOWEST, MONEY, random_commands
+
+digest = hashlib.blake2b(digest_size=16)
+rows = random_commands(3, 800)
+engine = MatchingEngine(LOWEST, CAPACITY, MONEY)
+for i in range(0, len(rows), 10):
+    digest.update(engine.run(rows[i : i + 10]).tobytes())
+    digest.update(engine.digest().encode())
+print(JIT, digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_the_same_bits_with_and_without_the_compiler():
+    compiled, plain = run_program(PROGRAM, "0"), run_program(PROGRAM, "1")
+    assert (compiled[0], plain[0]) == ("True", "False")
+    assert compiled[1] == plain[1]

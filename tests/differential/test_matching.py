@@ -122,10 +122,11 @@ print(JIT, digest.hexdigest())
 """
 
 
-def run(disable: str) -> list[str]:
+def run_program(program: str, disable: str) -> list[str]:
+    """The words a program prints, run with the compiler, or without it where `disable` is "1"."""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": disable}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-W", "error", "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -133,6 +134,6 @@ def run(disable: str) -> list[str]:
 
 @pytest.mark.slow
 def test_the_same_bits_with_and_without_the_compiler() -> None:
-    compiled, plain = run("0"), run("1")
+    compiled, plain = run_program(PROGRAM, "0"), run_program(PROGRAM, "1")
     assert (compiled[0], plain[0]) == ("True", "False")
     assert compiled[1] == plain[1]

@@ -40,6 +40,8 @@ from polaris.exchange.arena import (
     OWNER,
     QUOTE,
     SHOWN,
+    TEN_SECONDS,
+    TODAY,
     TRAITS,
     VALUE,
 )
@@ -151,10 +153,24 @@ def ledger(arena: npt.NDArray[np.int64]) -> Ledger:
 
 
 def enter(arena: npt.NDArray[np.int64], rows: Ledger) -> None:
-    """Put accounts into an arena without orders: what open orders held is free until they stand again."""
+    """Put accounts into an arena without orders: what open orders held is free until they stand again.
+
+    raises  ValueError where they can't be the accounts of such an arena
+    """
+    shapes = [(int(arena[ACCOUNTS]),), (int(arena[ACCOUNTS]), int(arena[ASSETS])), (int(arena[ACCOUNTS]), int(arena[BOOKS])), (int(arena[ASSETS]),), (TIERS, 2)]
+    found = [part.shape for part in rows[:5]]
+    if found != shapes:
+        raise ValueError(f"accounts, balances, positions, supply and tiers of {found}; expected {shapes}")
+    free, locked = rows.balances["free"], rows.balances["locked"]
+    if min(free.min(), locked.min()) < 0 or ((free + locked).sum(axis=0) != rows.supply).any() or rows.supply.max() > MAX_UNITS:
+        raise ValueError("what all accounts own is not what was paid in: no such state can be")
+    if not ((rows.accounts["tier"] >= 0) & (rows.accounts["tier"] < TIERS)).all() or not ((rows.tiers >= 0) & (rows.tiers <= 1_000_000)).all():
+        raise ValueError("a fee tier that is not there, or of more than all: no such state can be")
+    if not ((rows.accounts["master"] >= 0) & (rows.accounts["master"] < arena[ACCOUNTS])).all():
+        raise ValueError("an account of a master that is not there: no such state can be")
     at = [int(arena[where]) for where in (AT_ACCOUNTS, AT_BALANCES, AT_POSITIONS, AT_SUPPLY, AT_TIERS)]
     accounts, balances, positions = rows.accounts.copy(), rows.balances.copy(), rows.positions.copy()
-    accounts["orders"], positions["buys"], positions["sells"] = 0, 0, 0
+    accounts["orders"], positions["buys"], positions["sells"], positions["kin"] = 0, 0, 0, 0
     balances["free"] += balances["locked"]
     balances["locked"] = 0
     for start, part in zip(at, (accounts, balances, positions, rows.supply, rows.tiers), strict=True):
@@ -162,6 +178,28 @@ def enter(arena: npt.NDArray[np.int64], rows: Ledger) -> None:
         filled = np.flatnonzero(words)  # memory that was never used stays untouched
         arena[start + filled] = words[filled]
     arena[ALL_KILLED] = rows.killed
+
+
+def account_row(arena: npt.NDArray[np.int64], account: int) -> tuple[np.void, npt.NDArray[np.void], npt.NDArray[np.void]]:
+    """(ACCOUNT, BALANCE[assets], POSITION[books]) of one account: copies; counts and results of times that are over are 0."""
+    assets, books = int(arena[ASSETS]), int(arena[BOOKS])
+    parts = []
+    for start, words in ((AT_ACCOUNTS, ACCOUNT_WORDS), (AT_BALANCES, LINE * assets), (AT_POSITIONS, LINE * books)):
+        at = int(arena[start]) + words * account
+        parts.append(arena[at : at + words].copy())
+    row, balances, positions = parts[0].view(ACCOUNT)[0], parts[1].view(BALANCE), parts[2].view(POSITIONS)
+    row["in_these_ten"] *= row["these_ten"] == arena[TEN_SECONDS]
+    row["in_this_day"] *= row["this_day"] == arena[TODAY]
+    balances["result"] *= balances["result_day"] == arena[TODAY]
+    positions["kin"] = 0
+    return row, balances, positions
+
+
+def fees_of(arena: npt.NDArray[np.int64], account: int) -> tuple[int, int]:
+    """(maker, taker) ppm of an account."""
+    tier = int(arena[int(arena[AT_ACCOUNTS]) + ACCOUNT_WORDS * account + TIER])
+    at = int(arena[AT_TIERS]) + 2 * tier
+    return int(arena[at]), int(arena[at + 1])
 
 
 @inlined

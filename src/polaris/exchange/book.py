@@ -36,9 +36,11 @@ from polaris.exchange.arena import (
 )
 from polaris.exchange.ledger import Ledger
 from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single
-from polaris.exchange.snapshot import stand, standing
+from polaris.exchange.snapshot import open_lots, stand, standing, top
 from polaris.exchange.words import (
     AMEND,
+    ASKS,
+    BIDS,
     CANCEL,
     COMMAND,
     EVENT,
@@ -66,8 +68,8 @@ from polaris.exchange.words import (
     state_digest,
 )
 
-_PACK = struct.Struct("<BBBbiqqqqqiB3xq").pack_into
-assert struct.calcsize("<BBBbiqqqqqiB3xq") == COMMAND.itemsize
+_PACK = struct.Struct("<BBBbiqqqqqiBB2xq").pack_into
+assert struct.calcsize("<BBBbiqqqqqiBB2xq") == COMMAND.itemsize
 VIEWS = 16  # answers of fewer events are cut beforehand
 ICEBERGS_AT_ONCE = 64  # of more, a single command goes the way of arrays
 
@@ -114,11 +116,15 @@ class MatchingEngine:
         engine._books()[:, LAST] = np.where(last_prices == 0, -1, last_prices - lowest)
         engine._pass(now)
         if rules is not None:
+            if rules.shape != (len(lowest), RULES):
+                raise ValueError(f"rules of {rules.shape}; expected {(len(lowest), RULES)}")
             engine._books()[:, RULE : RULE + RULES] = rules
             engine._books()[:, FILTERED] = rules[:, [MIN_LOTS, MAX_LOTS, LOT_STEP, MIN_NOTIONAL]].any(axis=1)
         if ledger is not None:
             enter(engine._arena, ledger)
         stand(engine._arena, np.ascontiguousarray(orders).view(np.int64).copy())
+        if ledger is not None and ledger.tobytes() != engine.ledger().tobytes():
+            raise ValueError("what the accounts have locked is not what the orders hold: no such state can be")
         return engine
 
     def run(self, commands: Commands) -> Events:
@@ -159,29 +165,43 @@ class MatchingEngine:
         account: int = 0,
         prevention: int = NO_PREVENTION,
         seq: int = 0,
+        flags: int = 0,
     ) -> Events:
         """One new order; the arguments are the fields of a COMMAND. The events are valid until the next command."""
-        _PACK(self._bytes, 0, SUBMIT, order_type, time_in_force, side, book, order_id, price, quantity, trigger, display, account, prevention, seq)
+        _PACK(self._bytes, 0, SUBMIT, order_type, time_in_force, side, book, order_id, price, quantity, trigger, display, account, prevention, flags, seq)
         n = single(self._arena)
         return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def cancel(self, order_id: int, account: int = 0, seq: int = 0) -> Events:
         """Take one order out. The events are valid until the next command."""
-        _PACK(self._bytes, 0, CANCEL, 0, 0, 0, 0, order_id, 0, 0, 0, 0, account, 0, seq)
+        _PACK(self._bytes, 0, CANCEL, 0, 0, 0, 0, order_id, 0, 0, 0, 0, account, 0, 0, seq)
         n = single(self._arena)
         return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def amend(self, order_id: int, quantity: int, price: int = 0, account: int = 0, seq: int = 0) -> Events:
         """Change one order's open quantity, and its price where one is given. The events are valid until the next command."""
-        _PACK(self._bytes, 0, AMEND, 0, 0, 0, 0, order_id, price, quantity, 0, 0, account, 0, seq)
+        _PACK(self._bytes, 0, AMEND, 0, 0, 0, 0, order_id, price, quantity, 0, 0, account, 0, 0, seq)
         n = single(self._arena)
         return self._views[n] if 0 <= n < VIEWS else self._many(n)
 
     def mass_cancel(self, book: int = -1, side: int = 0, account: int = 0, seq: int = 0) -> Events:
         """Take out all orders, or those of a book, a side, an account. The events are valid until the next command."""
-        _PACK(self._bytes, 0, MASS_CANCEL, 0, 0, side, book, 0, 0, 0, 0, 0, account, 0, seq)
+        _PACK(self._bytes, 0, MASS_CANCEL, 0, 0, side, book, 0, 0, 0, 0, 0, account, 0, 0, seq)
         n = single(self._arena)
         return self._views[n] if 0 <= n < VIEWS else self._many(n)
+
+    def open(self, order_id: int) -> int:
+        """Lots of an order that may still trade, hidden ones with them; 0 where none of this number lives."""
+        return int(open_lots(self._arena, order_id))
+
+    def depth(self, book: int, levels: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(bids, asks) int64[n, 2], n <= levels: price in ticks and lots shown there, best first."""
+        sides = []
+        for ladder in (BIDS, ASKS):
+            rows = np.empty(2 * levels, np.int64)
+            n = top(self._arena, 4 * book + ladder, rows)
+            sides.append(rows[: 2 * n].reshape(n, 2))
+        return sides[0], sides[1]
 
     def orders(self) -> Orders:
         """Every order that lives (ORDER): by book, ladder, best tick first, first come first."""

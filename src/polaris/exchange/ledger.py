@@ -1,5 +1,6 @@
 """The accounts of an engine as rows: for a digest, a snapshot, a screen, and to compare with the plain truth."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -58,11 +59,35 @@ class Ledger(NamedTuple):
     tiers: npt.NDArray[np.int64]  # int64[TIERS, 2], maker and taker ppm
     killed: int  # 1: nobody opens anything
 
-    def tobytes(self) -> bytes:
-        """Every row that is not all 0, under its number."""
-        parts = [np.array([self.killed], "<i8").tobytes()]
-        for rows in (self.accounts, self.balances, self.positions, self.supply, self.tiers):
-            words = np.ascontiguousarray(rows).view(np.int64).reshape(rows.size if rows.dtype.names else len(rows), -1)
+    def parts(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Arrays of integers, short where much is 0: of accounts, balances and positions the rows that are not, each behind its number."""
+        found = {"supply": self.supply, "tiers": self.tiers, "killed": np.array([self.killed], np.int64)}
+        for name in ("accounts", "balances", "positions"):
+            rows: npt.NDArray[np.void] = getattr(self, name)
+            words = np.ascontiguousarray(rows).view(np.int64).reshape(rows.size, -1)
             filled = np.flatnonzero(words.any(axis=1))
-            parts += [filled.astype("<i8").tobytes(), words[filled].tobytes()]
-        return b"".join(parts)
+            found[name] = np.column_stack([filled, words[filled]])
+        return found
+
+    @classmethod
+    def of(cls, parts: Mapping[str, npt.NDArray[np.int64]], accounts: int, assets: int, books: int) -> "Ledger":
+        """The ledger of so many accounts, assets and books that gave these parts.
+
+        raises  ValueError where they are those of another
+        """
+        shapes = {"accounts": (ACCOUNT, (accounts,)), "balances": (BALANCE, (accounts, assets)), "positions": (POSITION, (accounts, books))}
+        tables = []
+        for name, (dtype, shape) in shapes.items():
+            words = np.zeros((int(np.prod(shape)), dtype.itemsize // 8), np.int64)
+            rows = parts[name]
+            if rows.ndim != 2 or rows.shape[1] != 1 + words.shape[1] or (len(rows) and not 0 <= rows[:, 0].min() <= rows[:, 0].max() < len(words)):
+                raise ValueError(f"{name} of shape {rows.shape}; expected rows of {1 + words.shape[1]} words, numbered below {len(words)}")
+            words[rows[:, 0]] = rows[:, 1:]
+            tables.append(words.view(dtype).reshape(shape))
+        if parts["supply"].shape != (assets,) or parts["tiers"].ndim != 2 or parts["killed"].shape != (1,):
+            raise ValueError(f"supply of {len(parts['supply'])} assets; expected {assets}")
+        return cls(tables[0], tables[1], tables[2], parts["supply"], parts["tiers"], int(parts["killed"][0]))
+
+    def tobytes(self) -> bytes:
+        """Equal where two ledgers are."""
+        return b"".join(part.tobytes() for _, part in sorted(self.parts().items()))

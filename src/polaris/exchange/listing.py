@@ -8,6 +8,7 @@ A lot is `lot_units` units of the base, one tick of one lot is `value` units of 
 against ticks * lots * value, all integers. No text passes through a float, and a digit that would be lost breaks a filter.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 
 from polaris.domain.errors import PolarisError, UnreadableNumber
@@ -193,6 +194,10 @@ class Rules:
     def asset(self, name: str) -> int:
         """The number of an asset. Raises KeyError."""
         return self._assets[name]
+
+    def digest(self) -> str:
+        """32 hex digits: equal where two sets of rules are."""
+        return hashlib.blake2b(repr(self).encode(), digest_size=16).hexdigest()
 
     @property
     def _books(self) -> dict[str, int]:

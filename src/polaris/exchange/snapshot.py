@@ -18,6 +18,7 @@ from polaris.exchange.arena import (
     OWNER,
     SHOWN,
     TRAITS,
+    find,
     level_of,
     next_tick,
 )
@@ -63,6 +64,34 @@ def standing(arena, rows):  # type: ignore[no-untyped-def]
                 n += 1
                 slot = arena[U(order + AFTER)]
             tick = next_tick(arena, place, tick)
+    return n
+
+
+@kernel
+def open_lots(arena, order_id):  # type: ignore[no-untyped-def]
+    """Lots of an order that may still trade; 0 where none of this number lives."""
+    slot = find(arena, order_id) if order_id > 0 else 0
+    if slot == 0:
+        return 0
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    waiting = arena[U(order + TRAITS)] & 3 >= FALLING
+    return arena[U(order + SHOWN)] + (0 if waiting else arena[U(order + HIDDEN)])
+
+
+@kernel
+def top(arena, place, rows):  # type: ignore[no-untyped-def]
+    """Write the best levels of a ladder; returns how many.
+
+    rows  int64[2 levels]  price in ticks, lots shown
+    """
+    n = 0
+    line = AT_BOOKS + BOOK_WORDS * (place >> 2)
+    tick = arena[U(line + (place & 3))]
+    while 0 <= tick < TICKS and 2 * n < rows.size:
+        rows[U(2 * n)] = tick + arena[U(line + LOWEST)]
+        rows[U(2 * n + 1)] = arena[U(level_of(arena, place, tick) + 1)]
+        n += 1
+        tick = next_tick(arena, place, tick)
     return n
 
 
