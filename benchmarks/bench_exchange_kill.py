@@ -29,8 +29,8 @@ from polaris.domain.orders import BUY, SELL
 from polaris.exchange import COMMAND, MatchingEngine
 from polaris.exchange.gateway.journal import Journal, State
 from polaris.exchange.gateway.note import NOTE, Notes
+from polaris.exchange.gateway.reading import read
 from polaris.exchange.gateway.recovery import recover
-from polaris.exchange.gateway.segments import read
 from polaris.exchange.gateway.snapshots import write_snapshot
 from polaris.exchange.words import CANCEL, GTC, LIMIT, SUBMIT, Commands
 

@@ -36,7 +36,8 @@ from polaris.exchange.gateway import scribe
 from polaris.exchange.gateway.fence import Leadership, lead
 from polaris.exchange.gateway.identity import Identity, identity
 from polaris.exchange.gateway.note import NOTE, Notes
-from polaris.exchange.gateway.segments import Reader, SegmentId, chain
+from polaris.exchange.gateway.reading import Reader
+from polaris.exchange.gateway.segments import SegmentId, chain
 from polaris.exchange.words import COMMAND, Commands
 
 SEGMENT_BYTES = 1 << 26
@@ -139,8 +140,8 @@ class Journal:
         path.mkdir(parents=True, exist_ok=True)
         leadership = lead(path, promote)
         try:
-            for stray in path.glob("spare.*"):  # a leader was killed while he laid it ready
-                stray.unlink()
+            for stray in (*path.glob("spare.*"), *path.glob("*.journal.*")):  # half made when a leader was killed
+                stray.unlink(missing_ok=True)
             last, last_seq, cut = _end_of(path)
             settings = (durability, segment_bytes, most_backlog)
             return cls(path, leadership, own, last, last_seq, cut, settings, program, on_durable, on_state)

@@ -15,7 +15,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.identity import Identity, identity
 from polaris.exchange.gateway.note import Notes
-from polaris.exchange.gateway.segments import Reader, chain, read_header
+from polaris.exchange.gateway.reading import Reader
+from polaris.exchange.gateway.segments import chain, read_header
 from polaris.exchange.gateway.snapshots import Parts, Snapshot, keep, list_snapshots, read_snapshot
 from polaris.exchange.words import Commands
 

@@ -129,7 +129,7 @@ class Scribe:
         with open(os.path.join(folder, "epoch"), "rb") as file:
             self.fence = mmap.mmap(file.fileno(), EPOCH.size, access=mmap.ACCESS_READ)
         self.spare = os.path.join(folder, "spare")
-        self.needed = threading.Event()
+        self.hasty = False  # whether its segment was made in haste: a sync of such a one moves metadata too
         self.preparing = self._prepare()
 
     def run(self) -> int:
@@ -221,59 +221,84 @@ class Scribe:
         self.end += size
 
     def _have_room(self, size: int) -> None:
-        """Begin the next segment where this one can't take `size` bytes and the closing mark."""
-        if self.file >= 0 and self.end + size + BATCH_BYTES <= self.segment_bytes:
+        """Begin the next segment where this one can't take `size` bytes and the closing mark, or was made in haste and the spare is ready."""
+        ready = not self.preparing.is_alive() and self._is_spare()
+        changes = self.hasty and ready and self.end > HEADER_BYTES
+        if self.file >= 0 and self.end + size + BATCH_BYTES <= self.segment_bytes and not changes:
             return
+        name = os.path.join(self.folder, segment_name(self.next_seq, self.epoch))
+        if not os.path.exists(name):
+            self.hasty = not (ready and self._take(name))
+            if self.hasty:
+                self._make(name, min(FILL, self.segment_bytes))
+        file = self._headed(name)
         if self.file >= 0:
             os.close(self.file)
-            self.file = -1
-        self.needed.set()
-        self.preparing.join()
-        name = os.path.join(self.folder, segment_name(self.next_seq, self.epoch))
-        while not os.path.exists(name):
-            self._fill()
-            with contextlib.suppress(FileNotFoundError):  # another epoch's scribe was quicker to take it
-                self.disk.rename(self.spare, name)
-        self.file = self.disk.open(name, os.O_WRONLY)
-        self.seed, self.end = seed_of(self.next_seq, self.epoch), HEADER_BYTES
-        self.disk.write(self.file, [pack_header(self.next_seq, self.epoch, self.identity, self.continues)], 0)
-        self.disk.sync(self.file)
-        os.fsync(self.directory)
+        self.file, self.end, self.seed = file, HEADER_BYTES, seed_of(self.next_seq, self.epoch)
         self.continues = (self.epoch, self.next_seq)
-        self.needed.clear()
-        self.preparing = self._prepare()
+        if not self.preparing.is_alive():
+            self.preparing = self._prepare()
+
+    def _headed(self, name: str) -> int:
+        """The file of this name, open, with its header on the disk."""
+        header = pack_header(self.next_seq, self.epoch, self.identity, self.continues)
+        file = self.disk.open(name, os.O_WRONLY)
+        try:
+            if self.disk.write(file, [header], 0) != len(header):
+                raise OSError(errno.ENOSPC, "the header was not taken")
+            self.disk.sync(file)
+            os.fsync(self.directory)
+        except OSError:
+            os.close(file)
+            raise
+        return file
 
     def _prepare(self) -> threading.Thread:
         """Lay the next segment ready while this one is written."""
 
-        def fill() -> None:
-            with contextlib.suppress(OSError):  # whoever needs it tries again, and tells
-                self._fill()
+        def prepare() -> None:
+            with contextlib.suppress(OSError):  # whoever needs it makes one in haste, and tells
+                if not self._is_spare():
+                    self._make(self.spare, self.segment_bytes)
 
-        thread = threading.Thread(target=fill, daemon=True)
+        thread = threading.Thread(target=prepare, daemon=True)
         thread.start()
         return thread
 
-    def _fill(self) -> None:
-        """Have a spare: a file of zeros that the disk has."""
-        with contextlib.suppress(FileNotFoundError):
-            if os.stat(self.spare).st_size == self.segment_bytes:
-                return
-        fresh = f"{self.spare}.{self.epoch}"
+    def _is_spare(self) -> bool:
+        try:
+            return os.stat(self.spare).st_size == self.segment_bytes
+        except FileNotFoundError:
+            return False
+
+    def _take(self, name: str) -> bool:
+        """Let the spare be the segment of this name, unless another epoch's scribe was quicker."""
+        try:
+            self.disk.rename(self.spare, name)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _make(self, path: str, filled: int) -> None:
+        """A file of a segment's size that the disk has: `filled` bytes of zeros, written slowly, and room behind them."""
+        fresh = f"{path}.{self.epoch}"
         file = self.disk.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             zeros, end = memoryview(bytes(FILL)), 0
-            while end < self.segment_bytes:
-                end += self.disk.write(file, [zeros[: self.segment_bytes - end]], end)
-                os.fdatasync(file)
-                self.needed.wait(PAUSE_SECONDS)  # the batches that are written meanwhile come first
+            while end < filled:
+                end += self.disk.write(file, [zeros[: filled - end]], end)
+                if end < filled:
+                    os.fdatasync(file)
+                    time.sleep(PAUSE_SECONDS)  # the batches that are written meanwhile come first
+            if filled < self.segment_bytes:
+                os.posix_fallocate(file, filled, self.segment_bytes - filled)
             os.fsync(file)
         except OSError:
             os.unlink(fresh)
             raise
         finally:
             os.close(file)
-        self.disk.rename(fresh, self.spare)
+        self.disk.rename(fresh, path)
 
     def _close(self) -> None:
         if self.file >= 0:

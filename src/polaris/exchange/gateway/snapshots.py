@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.identity import Identity, identity
-from polaris.exchange.gateway.segments import Reader, chain
+from polaris.exchange.gateway.reading import written_end
+from polaris.exchange.gateway.segments import chain
 
 KEPT: Final = 2
 _NAME: Final = re.compile(r"(\d{20})\.snapshot")
@@ -113,17 +114,11 @@ def retire(folder: Path | str) -> list[Path]:
 
 def _have_on_disk(folder: Path, seq: int) -> None:
     """Have the journal on the disk up to `seq`. All but its last segment was synced before the next one began."""
-    last = chain(folder)[-1:]
-    if not seq or (last and seq < last[0].first):
+    if not seq:
         return
-    reached = 0
-    if last:
-        reader = Reader(folder, last[0].first - 1, follows=True)
-        for _ in reader.portions():
-            pass
-        reader.close()
-        reached = reader.reached
-        _sync(last[0].path(folder))
+    last, reached = written_end(folder)
+    if last is not None:
+        _sync(last.path(folder))
     if reached < seq:
         raise ValueError(f"a snapshot of seq {seq}, but the journal in {folder} ends at {reached}: write it when the journal is durable up to there")
 

@@ -15,8 +15,8 @@ from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.fence import read_epoch
 from polaris.exchange.gateway.identity import identity
 from polaris.exchange.gateway.journal import Journal
+from polaris.exchange.gateway.reading import Reader
 from polaris.exchange.gateway.recovery import M, Restore, begin
-from polaris.exchange.gateway.segments import Reader
 
 LOOK_SECONDS = 0.001
 

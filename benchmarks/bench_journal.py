@@ -1,0 +1,205 @@
+"""bench_journal: what it costs to lose nothing: the disk's own sync, the way of commands to it and back, recovery, a standby's promotion.
+
+Durable is the time from `append` to the report that the disk has it, one batch after the other; beside it a write and fdatasync alone.
+Recovery reads a journal, checks every byte and runs the commands of bench_matching on one book, in CPU time; the digest it comes to is the one of
+an engine that was given them directly. A promotion is measured from the leader's kill -9 under load to the first command that is
+durable under the standby.
+"""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench_matching import LOWEST, RESTING, capacity, stream
+from polaris.exchange import COMMAND, MatchingEngine
+from polaris.exchange.gateway.disk import sync_times
+from polaris.exchange.gateway.identity import identity
+from polaris.exchange.gateway.journal import Journal
+from polaris.exchange.gateway.note import NOTE, blank
+from polaris.exchange.gateway.recovery import recover
+from polaris.exchange.gateway.scribe import pack_batch, pack_header, seed_of, segment_name
+from polaris.exchange.gateway.standby import Standby
+from polaris.exchange.words import Commands
+
+RULES = "bench"
+
+
+class Engine:
+    """The matching engine as a machine of the journal."""
+
+    def __init__(self, parts: Any = None) -> None:
+        self.engine = MatchingEngine([LOWEST], capacity(1, RESTING))
+
+    def apply(self, commands: Commands, notes: Any) -> None:
+        self.engine.run(commands)
+
+    def digest(self) -> str:
+        return self.engine.digest()
+
+    def parts(self) -> dict[str, Any]:
+        return {"orders": self.engine.orders(), "last_prices": self.engine.last_prices()}
+
+
+class Counter:
+    """A machine that only remembers how far it came."""
+
+    def __init__(self, parts: Any = None) -> None:
+        self.seq = 0
+
+    def apply(self, commands: Commands, notes: Any) -> None:
+        self.seq = int(commands["seq"][-1])
+
+    def digest(self) -> str:
+        return str(self.seq)
+
+    def parts(self) -> dict[str, Any]:
+        return {}
+
+
+def durable(folder: Path, commands: int, turns: int) -> dict[str, float]:
+    """Microseconds from `append` of so many commands to durable, one batch after the other."""
+    journal = Journal.open(folder, RULES)
+    spent = np.zeros(turns)
+    for turn in range(-10, turns):
+        rows = np.zeros(commands, COMMAND)
+        first = journal.next_seq
+        rows["seq"] = np.arange(first, first + commands)
+        start = time.perf_counter()
+        journal.append(first, rows, blank(commands))
+        journal.wait(first + commands - 1)
+        spent[turn] = time.perf_counter() - start
+    journal.close()
+    return {f"p{name}_us": round(float(np.percentile(spent, name)) * 1e6, 1) for name in (50, 99)}
+
+
+def bulk(folder: Path, commands: int) -> float:
+    """Commands a second of wall time that become durable, handed over as fast as they are taken."""
+    journal = Journal.open(folder, RULES)
+    rows, notes = np.zeros(1000, COMMAND), blank(1000)
+    journal.append(1, numbered(rows, 1), notes)
+    journal.wait(1000)
+    start = time.perf_counter()
+    for first in range(1001, commands, 1000):
+        journal.append(first, numbered(rows, first), notes)
+        while journal.backlog > 20_000:
+            journal.wait(journal.durable_seq + 1)
+    journal.wait(journal.next_seq - 1)
+    spent = time.perf_counter() - start
+    journal.close()
+    return (commands - 1000) / spent
+
+
+def recovery(folder: Path, commands: Commands, batch: int, digest: str) -> float:
+    """Commands a CPU-second from the bytes of a journal in batches of this size to the state."""
+    lay(folder, commands, batch)
+    start = time.process_time()
+    found = recover(folder, RULES, Engine)
+    spent = time.process_time() - start
+    assert found.seq == len(commands) and found.machine.digest() == digest
+    shutil.rmtree(folder)
+    return len(commands) / spent
+
+
+def lay(folder: Path, commands: Commands, batch: int) -> None:
+    """A journal of these commands in one segment."""
+    folder.mkdir()
+    seed, notes = seed_of(1, 1), np.zeros(batch, NOTE)
+    notes["received"] = np.arange(batch)
+    with (folder / segment_name(1, 1)).open("wb") as file:
+        file.write(pack_header(1, 1, identity(RULES), (0, 0)))
+        for first in range(0, len(commands), batch):
+            part = commands[first : first + batch]
+            payload = [part.tobytes(), notes[: len(part)].tobytes()]
+            file.write(pack_batch(first + 1, len(part), 1, 0, payload, seed))
+            file.writelines(payload)
+
+
+LEADER = """
+import sys
+sys.path.insert(0, {here!r})
+from bench_journal import *
+from polaris.exchange.gateway.journal import Journal
+journal = Journal.open({folder!r}, RULES)
+rows, notes = np.zeros(50, COMMAND), blank(50)
+while True:
+    first = journal.next_seq
+    journal.append(first, numbered(rows, first), notes)
+    journal.wait(first + 49)
+    print(journal.durable_seq, flush=True)
+    time.sleep(0.001)
+"""
+
+
+def promotion(folder: Path, rounds: int) -> dict[str, float]:
+    """Milliseconds from the kill of a leader to a standby's first durable command, and how many acknowledged commands it lacks: none."""
+    taken, lags, lacking = [], [], 0
+    for turn in range(rounds):
+        place = folder / f"standby-{turn}"
+        place.mkdir()
+        leader = subprocess.Popen([sys.executable, "-c", LEADER.format(here=str(Path(__file__).parent), folder=str(place))], stdout=subprocess.PIPE)
+        assert leader.stdout is not None
+        with leader:
+            leader.stdout.readline()
+            standby = Standby(place, RULES, Counter)
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                standby.watch(0.02)
+                lags.append(standby.lag_ns / 1e6)
+            os.kill(leader.pid, signal.SIGKILL)
+            start = time.perf_counter()
+            journal = standby.promote()
+            seq = journal.next_seq
+            journal.append(seq, numbered(np.zeros(1, COMMAND), seq), blank(1))
+            journal.wait(seq)
+            taken.append((time.perf_counter() - start) * 1e3)
+            acknowledged = int(leader.stdout.read().split()[-1])
+            lacking += max(0, acknowledged - journal.last_seq)
+            journal.close()
+    return {"to_first_durable_ms": round(float(np.median(taken)), 1), "lag_ms_p50": round(float(np.median(lags)), 2), "acknowledged_and_lacking": lacking}
+
+
+def numbered(rows: Commands, first: int) -> Commands:
+    rows["seq"] = np.arange(first, first + len(rows))
+    return rows
+
+
+def main(json: bool = False, commands: int = 2_000_000, turns: int = 2_000, rounds: int = 5) -> dict[str, Any]:
+    """Measure; printed unless json is set."""
+    filling, rows, _ = stream(commands, 1, RESTING)
+    whole = np.concatenate((filling, rows))
+    whole["seq"] = np.arange(1, len(whole) + 1)
+    plain = MatchingEngine([LOWEST], capacity(1, RESTING))
+    plain.run(whole)
+    with tempfile.TemporaryDirectory(prefix="polaris-journal-", dir=os.environ.get("POLARIS_BENCH_FOLDER")) as temporary:
+        folder = Path(temporary)
+        result: dict[str, Any] = {
+            "fdatasync": sync_times(folder, turns)._asdict(),
+            "durable": {str(size): durable(folder / f"durable-{size}", size, turns) for size in (1, 20, 400)},
+            "bulk": round(bulk(folder / "bulk", min(commands, 1_000_000))),
+            "recovery": {str(size): round(recovery(folder / f"recovery-{size}", whole, size, plain.digest())) for size in (4000, 400, 20)},
+            "promotion": promotion(folder, rounds),
+        }
+    if not json:
+        print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+        sync = result["fdatasync"]
+        print(f"write and fdatasync        p50 {sync['p50_us']:.0f} us, p99 {sync['p99_us']:.0f} us")
+        for size, times in result["durable"].items():
+            print(f"append to durable, {size:>4}    p50 {times['p50_us']:.0f} us, p99 {times['p99_us']:.0f} us")
+        print(f"as fast as the disk takes  {result['bulk'] / 1e6:.2f} M commands/s")
+        for size, rate in result["recovery"].items():
+            print(f"recovery, batches of {size:>4}  {rate / 1e6:.1f} M commands a CPU-second, to the same digest")
+        print("promotion                  {to_first_durable_ms} ms from kill to durable, lag {lag_ms_p50} ms, lacking {acknowledged_and_lacking}".format(**result["promotion"]))
+    return result
+
+
+if __name__ == "__main__":
+    main()
