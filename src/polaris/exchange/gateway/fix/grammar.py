@@ -67,6 +67,7 @@ SHAPES: Final[dict[str, Shape]] = {
 
 NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 AMOUNT: Final = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})", re.ASCII)
+WHOSE_ORDERS: Final = re.compile(r"[YSN]", re.ASCII)
 YES_OR_NO: Final = re.compile(r"[YN]", re.ASCII)
 WORD: Final = re.compile(r"[ -~]{1,36}", re.ASCII)
 FORMATS: Final[dict[int, tuple[re.Pattern[str], str]]] = {
@@ -77,6 +78,7 @@ FORMATS: Final[dict[int, tuple[re.Pattern[str], str]]] = {
         ),
         (NUMBER, "a whole number"),
     ),
+    w.CANCEL_ORDERS_ON_DISCONNECT: (WHOSE_ORDERS, "Y, S or N"),
     **dict.fromkeys((w.PRICE, w.STOP_PX, w.ORDER_QTY, w.MAX_FLOOR), (AMOUNT, "a decimal number")),
     **dict.fromkeys((w.POSS_DUP_FLAG, w.POSS_RESEND, w.GAP_FILL_FLAG, w.RESET_SEQ_NUM_FLAG, w.AGGREGATED_BOOK), (YES_OR_NO, "Y or N")),
     **dict.fromkeys(

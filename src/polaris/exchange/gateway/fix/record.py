@@ -1,8 +1,9 @@
-"""What a FIX session must not forget: the next number each way, and the messages it may be asked to send again.
+"""What a FIX session must not forget: its numbers, the messages it may be asked to send again, when its orders end.
 
 One file a session, appended to: a record is (crc, length, number, what) and its bytes. Its numbers survive the process; a record cut
 short by the machine's death ends the file, with all before it kept. A reset begins the file anew. Whose session it is stands in
-its first record, so that no other account can take up the CompID and ask for what was sent.
+its first record, so that no other account can take up the CompID and ask for what was sent; and under which number its orders
+are noted, so that it hears of them whenever it comes back.
 """
 
 import os
@@ -12,18 +13,26 @@ from array import array
 from pathlib import Path
 from typing import Final, Protocol
 
-OWNER: Final = 1  # number: the account
+OWNER: Final = 1  # number: the account; the session's number
 HEARD: Final = 2  # number: the next we expect
 SENT: Final = 3  # number: this message's; no bytes: a message of the session, never sent again
+ENDS: Final = 4  # number: an order's; when it ends, ns UTC
+NUMBER: Final = struct.Struct("<q")
 HEAD: Final = struct.Struct("<IIqB")  # crc of what follows it, bytes of the body, number, what
 MAX_BODY: Final = 1 << 24
 
 
 class Record(Protocol):
-    """The numbers of one session."""
+    """The numbers of one session.
 
+    session  what its orders are noted under
+    ends     of orders that end at a time: ns UTC
+    """
+
+    session: int
     next_in: int
     next_out: int
+    ends: dict[int, int]
 
     def heard(self, number: int) -> None:
         """`number` is the next one expected."""
@@ -34,6 +43,9 @@ class Record(Protocol):
     def body(self, number: int) -> bytes:
         """What was kept of a message; b"" where nothing was."""
 
+    def order_ends(self, order_id: int, ns: int) -> None:
+        """An order ends then."""
+
     def reset(self) -> None:
         """Both ways begin at 1."""
 
@@ -41,7 +53,9 @@ class Record(Protocol):
 class MemoryRecord:
     """A record that ends with the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: int = 0) -> None:
+        self.session = session
+        self.ends: dict[int, int] = {}
         self.reset()
 
     def heard(self, number: int) -> None:
@@ -54,6 +68,9 @@ class MemoryRecord:
     def body(self, number: int) -> bytes:
         return self._bodies[number - 1] if 0 < number < self.next_out else b""
 
+    def order_ends(self, order_id: int, ns: int) -> None:
+        self.ends[order_id] = ns
+
     def reset(self) -> None:
         self.next_in = self.next_out = 1
         self._bodies: list[bytes] = []
@@ -62,14 +79,23 @@ class MemoryRecord:
 class FileRecord:
     """A record in a file; what is told to it is in the operating system's hands after `flush`."""
 
-    def __init__(self, path: Path, account: int) -> None:
-        """Opens or begins the session's file. Raises PermissionError where it is another account's."""
+    def __init__(self, path: Path, account: int = 0, session: int = 0) -> None:
+        """Opens the session's file, or begins it for an account.
+
+        raises  PermissionError where it is another account's, FileNotFoundError where it is nobody's and none is given
+        """
         self._path = path
-        self._account = account
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._waiting = bytearray()
+        self.account = 0
+        self.session = session
+        self.ends: dict[int, int] = {}
         self._clear()
-        self._load()
+        try:
+            self._load(account)
+        except OSError:
+            os.close(self._fd)
+            raise
 
     def _clear(self) -> None:
         self.next_in = self.next_out = 1
@@ -77,34 +103,44 @@ class FileRecord:
         self._lengths = array("q", [0])
         self._size = 0
 
-    def _load(self) -> None:
+    def _load(self, account: int) -> None:
         data = self._path.read_bytes()
         at = 0
-        owner = None
         while at + HEAD.size <= len(data):
             crc, length, number, what = HEAD.unpack_from(data, at)
-            end = at + HEAD.size + length
-            if length > MAX_BODY or end > len(data) or zlib.crc32(data[at + 4 : end]) != crc:
+            body = at + HEAD.size
+            if length > MAX_BODY or body + length > len(data) or zlib.crc32(data[at + 4 : body + length]) != crc:
                 break
-            match what:
-                case 1:
-                    owner = number
-                case 2:
-                    self.next_in = number
-                case 3:
-                    self._places.append(at + HEAD.size if length else 0)
-                    self._lengths.append(length)
-                    self.next_out = number + 1
-            at = end
-        if owner is not None and owner != self._account:
-            os.close(self._fd)
-            self._fd = -1
-            raise PermissionError(f"FIX session {self._path.name} belongs to account {owner}, not {self._account}")
+            self._take(what, number, body, data[body : body + length])
+            at = body + length
+        if account and self.account and account != self.account:
+            raise PermissionError(f"FIX session {self._path.name} belongs to account {self.account}, not {account}")
+        if not account and not self.account:
+            raise FileNotFoundError(f"FIX session {self._path.name} belongs to nobody")
         os.ftruncate(self._fd, at)
         self._size = at
-        if owner is None:
-            self._add(OWNER, self._account, b"")
-            self.flush()
+        if not self.account:
+            self.account = account
+            self._begin()
+
+    def _take(self, what: int, number: int, place: int, body: bytes) -> None:
+        match what:
+            case 1:
+                self.account, (self.session,) = number, NUMBER.unpack(body)
+            case 2:
+                self.next_in = number
+            case 3:
+                self._places.append(place if body else 0)
+                self._lengths.append(len(body))
+                self.next_out = number + 1
+            case 4:
+                (self.ends[number],) = NUMBER.unpack(body)
+
+    def _begin(self) -> None:
+        self._add(OWNER, self.account, NUMBER.pack(self.session))
+        for order_id, ns in self.ends.items():
+            self._add(ENDS, order_id, NUMBER.pack(ns))
+        self.flush()
 
     def _add(self, what: int, number: int, body: bytes) -> None:
         head = HEAD.pack(0, len(body), number, what)
@@ -132,8 +168,11 @@ class FileRecord:
         os.ftruncate(self._fd, 0)
         self._waiting.clear()
         self._clear()
-        self._add(OWNER, self._account, b"")
-        self.flush()
+        self._begin()
+
+    def order_ends(self, order_id: int, ns: int) -> None:
+        self.ends[order_id] = ns
+        self._add(ENDS, order_id, NUMBER.pack(ns))
 
     def flush(self) -> None:
         """Write what was told since the last flush: before any of it reaches the other side."""

@@ -7,7 +7,7 @@ by SequenceReset-GapFill. The record of the numbers outlives the connection (rec
 Source: FIX 4.4 volume 2, with the test cases of the FIX session layer document.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final
 
@@ -24,8 +24,9 @@ LONGEST_HEARTBEAT: Final = 60
 
 
 class State(Enum):
-    """Where a connection stands."""
+    """Where a session stands."""
 
+    AWAY = "nobody is connected"
     WAITING = "waiting for a logon"
     ACTIVE = "active"
     LEAVING = "we said logout and wait for theirs"
@@ -33,16 +34,26 @@ class State(Enum):
 
 
 class Session:
-    """One connection's side of a session. `outbox` is what to write, in order; `closed` says why the line is to be cut after it."""
+    """Our side of a session, over all its connections.
+
+    outbox  what to write, in order
+    wake    called where something was put into it
+    closed  why the line is to be cut after it; "" while it lives
+    """
 
     def __init__(self, ours: str, theirs: str, record: Record) -> None:
         self.ours = ours
         self.theirs = theirs
         self.record = record
-        self.state = State.WAITING
+        self.wake: Callable[[], None] = _nobody
+        self.heartbeat_ns = 30 * SECOND
+        self.gone()
+
+    def gone(self) -> None:
+        """Nobody is connected any more. What is sent until somebody is again he will find to be missing, and ask for."""
+        self.state = State.AWAY
         self.outbox: list[bytes] = []
         self.closed = ""
-        self.heartbeat_ns = 30 * SECOND
         self._heard_at = 0
         self._sent_at = 0
         self._tested_at = 0  # when we sent a TestRequest that is not answered; 0 = none
@@ -54,6 +65,7 @@ class Session:
 
     def logon(self, message: Message, now: int) -> bool:
         """Answer the logon of somebody who was let in; False where its numbers or terms can't be taken."""
+        self.state = State.WAITING
         self._heard_at = self._sent_at = now
         fault = examined(message)
         if fault is None and message.get(w.ENCRYPT_METHOD) != "0":
@@ -78,7 +90,6 @@ class Session:
         self.heartbeat_ns = interval * SECOND
         answer: list[Field] = [(w.ENCRYPT_METHOD, "0"), (w.HEART_BT_INT, str(interval))]
         self.send(w.LOGON, [*answer, (w.RESET_SEQ_NUM_FLAG, "Y")] if reset else answer, now)
-        self._gap_end = 0
         if number == self.record.next_in:
             self._advance(number + 1)
         else:
@@ -191,15 +202,18 @@ class Session:
     # --- what goes
 
     def send(self, kind: str, fields: Iterable[Field], now: int) -> None:
-        """One message of ours, under the next number; nothing once the line is closed."""
-        if self.state is State.CLOSED:
-            return
+        """One message of ours, under the next number. Where nobody is connected it is kept for him, if it is one that is sent again."""
         fields = list(fields)
         time = timestamp(now)
         kept = b"" if kind in w.SESSION_TYPES or kind in w.MARKET_DATA_TYPES else _kept(kind, time, fields)
+        if self.state in (State.AWAY, State.CLOSED):
+            if kept:
+                self.record.sent(kept)
+            return
         self.outbox.append(encoded([*self._header(kind, self.record.next_out, time), *fields]))
         self.record.sent(kept)
         self._sent_at = now
+        self.wake()
 
     def _header(self, kind: str, number: int, time: str) -> list[Field]:
         return [
@@ -302,6 +316,10 @@ class Session:
     def _close(self, why: str) -> None:
         self.state = State.CLOSED
         self.closed = self.closed or why
+
+
+def _nobody() -> None:
+    pass
 
 
 def described(fault: Fault) -> str:

@@ -14,7 +14,8 @@ from polaris.exchange.gateway.fix.grammar import SHAPES, examined, groups
 HEAD = [(35, "D"), (49, "ME"), (56, "POLARIS"), (34, "7"), (52, "20261121-08:00:00.000")]
 ORDER = [*HEAD, (11, "a1"), (55, "BTCUSDT"), (54, "1"), (38, "0.5"), (40, "2"), (44, "60000")]
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=255), min_size=1, max_size=20)
-bodies = st.lists(st.tuples(st.integers(1, 99_999).filter(lambda tag: tag not in (8, 9, 10, 35, 90, 93, 95, 96)), texts), max_size=12)
+SPECIAL = {8, 9, 10, 35} | {int(tag) for tag in (*simplefix.FixParser().raw_len_tags, *simplefix.FixParser().raw_data_tags)}
+bodies = st.lists(st.tuples(st.integers(1, 99_999).filter(lambda tag: tag not in SPECIAL), texts), max_size=12)
 
 
 def heard(data: bytes) -> list[Message]:
