@@ -293,6 +293,11 @@ class Venue:
         """Why nothing is taken now; "" where it is."""
         return self.failed or (self.journal.refuses if self.journal is not None else "")
 
+    @property
+    def quiet(self) -> bool:
+        """Whether everything asked so far is done and told: core, register and listeners are at one command."""
+        return not (self._gathered or self._reads or self._untold)
+
     # who listens
 
     def listen(self, listener: Listener) -> None:
@@ -334,7 +339,10 @@ class Venue:
     # a turn
 
     def start(self) -> None:
-        """Let time go on by itself."""
+        """Let time go on by itself, from a first turn now: a core that is not compiled yet is compiled by it, not by the first order."""
+        if not self.refuses:
+            self.ask((), ())
+            self.turn()
         if self._pulse_s > 0:
             self._pulse_timer = self._loop.call_later(self._pulse_s, self._pulse)
 

@@ -1,12 +1,11 @@
-"""A venue for tests: two books, a few rich accounts, a clock that stands until it is moved."""
+"""A venue for tests: two books, nine rich accounts, a clock that stands until it is moved."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from polaris.exchange.book import MatchingEngine
+from polaris.exchange.core import Exchange
 from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.binance.market import serve_market
 from polaris.exchange.gateway.binance.private import serve_accounts
@@ -29,33 +28,35 @@ RULES = Rules(
     accounts=16,
     capacity=4096,
 )
-RICH = 10**18
+ANY_SIZE = replace(RULES, listings=tuple(replace(listing, min_notional="0") for listing in RULES.listings))  # where orders may be of one lot
+RICH = 10**16
 START = 1_700_000_000_000_000_000
 
 
 class Bare:
-    """The matching engine as a venue's core: everybody is rich, nothing costs a fee."""
+    """An exchange whose accounts 1 .. 9 own RICH units of everything, as a venue's core."""
 
     def __init__(self, rules: Rules = RULES) -> None:
-        self.engine = MatchingEngine([listing.lowest for listing in rules.listings], rules.capacity)
-        self.assets = len(rules.assets)
+        self.exchange = Exchange(rules)
+        self.engine = self.exchange._engine
+        for account in range(1, 10):
+            for asset in range(len(rules.assets)):
+                self.exchange.deposit(account, asset, RICH)
 
     def run(self, commands: Any) -> Any:
-        return self.engine.run(commands)
+        return self.exchange.run(commands)
 
     def balances(self, account: int) -> Any:
-        return np.full((self.assets, 2), (RICH, 0), np.int64)
+        return self.exchange.balances(account)
 
     def fees(self, account: int) -> tuple[int, int]:
-        return 1000, 1000
+        return self.exchange.fees(account)
 
     def open(self, order_id: int) -> int:
-        orders = self.engine.orders()
-        found = orders[orders["order_id"] == order_id]
-        return int(found["shown"][0] + found["hidden"][0]) if len(found) else 0
+        return self.exchange.open(order_id)
 
     def digest(self) -> str:
-        return self.engine.digest()
+        return self.exchange.digest()
 
 
 class Clock:
@@ -131,7 +132,7 @@ async def small(
     server = BinanceServer(clock, store, limits or Limits())
     serve_accounts(server, venue)
     if market:
-        broadcast = Broadcast(MarketData(core.engine.arena))
+        broadcast = Broadcast(MarketData(core.engine._arena))
         venue.listen(broadcast)
         venue.every(100_000_000, broadcast.tick)
         serve_market(server, venue, broadcast)

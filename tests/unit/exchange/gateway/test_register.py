@@ -29,7 +29,7 @@ from polaris.exchange.words import (
     STOP_LIMIT,
     SUBMIT,
 )
-from tests.unit.exchange.gateway.bare import RULES, START, Bare
+from tests.unit.exchange.gateway.bare import ANY_SIZE, START, Bare
 
 PRICE = 5_000_000
 
@@ -38,7 +38,7 @@ class Run:
     """A core and a register that hears what it does."""
 
     def __init__(self, **settings):
-        self.core, self.register, self.seq = Bare(), Register(RULES, **settings), 0
+        self.core, self.register, self.seq = Bare(ANY_SIZE), Register(ANY_SIZE, **settings), 0
         self.do(time(START))  # a venue's first command is its time
 
     def do(self, *asked):
@@ -252,7 +252,7 @@ def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn,
         assert order.open == row["shown"] + row["hidden"]
         assert (order.account, order.side, order.price, order.waits) == (row["account"], row["side"], row["price"], row["trigger"] != 0)
     assert digest(whole.register) == digest(parts.register)
-    again = from_bytes(Register(RULES, history=5), to_bytes(whole.register))
+    again = from_bytes(Register(ANY_SIZE, history=5), to_bytes(whole.register))
     assert to_bytes(again) == to_bytes(whole.register)
 
 
@@ -266,7 +266,7 @@ def test_a_register_goes_on_from_its_bytes_as_if_it_had_never_stopped(before, af
         run.do(*first)
     other = Run(history=5)
     other.core, other.seq = run.core, run.seq
-    other.register = from_bytes(Register(RULES, history=5), to_bytes(run.register))
+    other.register = from_bytes(Register(ANY_SIZE, history=5), to_bytes(run.register))
     if second:
         commands = np.frombuffer(bytearray(b"".join(command for command, _ in second)), COMMAND)
         commands["seq"] = np.arange(run.seq + 1, run.seq + 1 + len(second))
@@ -279,4 +279,4 @@ def test_a_register_goes_on_from_its_bytes_as_if_it_had_never_stopped(before, af
 @pytest.mark.parametrize("data", [b"", b"\x90", b"\x94\x01\x02\x03\x04", b"garbage"])
 def test_bytes_of_no_register_are_refused(data):
     with pytest.raises(ValueError, match="register"):
-        from_bytes(Register(RULES), data)
+        from_bytes(Register(ANY_SIZE), data)

@@ -7,14 +7,14 @@ from polaris.domain.orders import BUY, SELL
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.venue import Refused, Venue, command, note
 from polaris.exchange.words import ACCEPTED, CANCEL, CANCELLED, CLOCK, FILL, GTC, LIMIT, REJECTED, SUBMIT
-from tests.unit.exchange.gateway.bare import RULES, START, Bare, Clock, Held
+from tests.unit.exchange.gateway.bare import ANY_SIZE, START, Bare, Clock, Held
 
 PRICE = 5_000_000
 
 
 def venue_of(journal=None, **settings):
-    core = Bare()
-    return Venue(RULES, core, Register(RULES), Clock(), journal, pulse_s=0, **settings)
+    core = Bare(ANY_SIZE)
+    return Venue(ANY_SIZE, core, Register(ANY_SIZE), Clock(), journal, pulse_s=0, **settings)
 
 
 def submit(venue, account=1, side=BUY, price=PRICE, quantity=100, name="", told=None):

@@ -157,10 +157,10 @@ async def test_the_user_stream_tells_every_order_as_each_event_left_it(venue):
         }  # fmt: skip
         shown = ("x", "X", "l", "z", "L", "Z", "Y", "t", "m", "n", "N", "w")
         assert [first[name] for name in shown] == [
-            "TRADE", "PARTIALLY_FILLED", "0.01000000", "0.01000000", "50000.00000000", "500.00000000", "500.00000000", 1, False, "0.00000000", "BTC", True,
+            "TRADE", "PARTIALLY_FILLED", "0.01000000", "0.01000000", "50000.00000000", "500.00000000", "500.00000000", 1, False, "0.00001000", "BTC", True,
         ]  # fmt: skip
         assert [second[name] for name in shown] == [
-            "TRADE", "FILLED", "0.00500000", "0.01500000", "50001.00000000", "750.00500000", "250.00500000", 2, False, "0.00000000", "BTC", False,
+            "TRADE", "FILLED", "0.00500000", "0.01500000", "50001.00000000", "750.00500000", "250.00500000", 2, False, "0.00000500", "BTC", False,
         ]  # fmt: skip
         assert new["I"] < first["I"] < second["I"]
         assert [balance["a"] for balance in position["B"]] == ["BTC", "USDT"]

@@ -44,8 +44,8 @@ async def test_what_fills_at_once_is_answered_with_its_trades_and_what_they_cost
     told = await two.place("SELL", "0.015", "49000")
     assert (told["status"], told["executedQty"], told["cummulativeQuoteQty"]) == ("FILLED", "0.01500000", "749.99500000")
     assert told["fills"] == [
-        {"price": "50000.00000000", "qty": "0.01000000", "commission": "0.00000000", "commissionAsset": "USDT", "tradeId": 1},
-        {"price": "49999.00000000", "qty": "0.00500000", "commission": "0.00000000", "commissionAsset": "USDT", "tradeId": 2},
+        {"price": "50000.00000000", "qty": "0.01000000", "commission": "0.50000000", "commissionAsset": "USDT", "tradeId": 1},
+        {"price": "49999.00000000", "qty": "0.00500000", "commission": "0.24999500", "commissionAsset": "USDT", "tradeId": 2},
     ]
 
 
@@ -341,7 +341,7 @@ async def test_history_is_asked_by_number_by_time_and_by_count(one, two):
     (trade,) = await one.ask("GET", "myTrades", symbol="BTCUSDT", limit=1)
     assert trade == {
         "symbol": "BTCUSDT", "id": 3, "orderId": 1, "orderListId": -1, "price": "50000.00000000", "qty": "0.01000000", "quoteQty": "500.00000000",
-        "commission": "0.00000000", "commissionAsset": "BTC", "time": MS + 5000, "isBuyer": True, "isMaker": True, "isBestMatch": True,
+        "commission": "0.00001000", "commissionAsset": "BTC", "time": MS + 5000, "isBuyer": True, "isMaker": True, "isBestMatch": True,
     }  # fmt: skip
 
 
@@ -357,6 +357,22 @@ async def test_a_query_finds_an_order_as_binance_shows_it(one, two):
         "isWorking": True, "workingTime": MS, "selfTradePreventionMode": "NONE",
     }  # fmt: skip
     assert (await two.ask("GET", "order", symbol="BTCUSDT", orderId=1))["code"] == -2013
+
+
+async def test_what_an_order_holds_is_locked_and_what_it_costs_is_paid(one, two):
+    async def balances(asker):
+        return {each["asset"]: (each["free"], each["locked"]) for each in (await asker.ask("GET", "account", omitZeroBalances="true"))["balances"]}
+
+    rich = RICH // 10**8
+    await one.place("BUY", "0.01", "50000")
+    assert (await balances(one))["USDT"] == (f"{rich - 500}.00000000", "500.00000000")
+    await two.place("SELL", "0.01", "50000")
+    assert (await balances(one))["USDT"] == (f"{rich - 500}.00000000", "0.00000000")
+    assert (await balances(one))["BTC"] == (f"{rich}.00999000", "0.00000000")
+    assert (await balances(two))["USDT"] == (f"{rich + 499}.50000000", "0.00000000")
+    ten = Asker(one.small, 10)
+    assert await ten.place("BUY", "0.01", "50000") == {"code": -2010, "msg": "Account has insufficient balance for requested action."}
+    assert await balances(ten) == {}
 
 
 async def test_an_account_tells_its_balances_its_fees_and_its_rights(one):
