@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from polaris.app.cli import captures, catalog, feeds, research, running, upkeep, venues
+from polaris.app.cli import captures, catalog, exchange, feeds, research, running, upkeep, venues
 from polaris.app.cli.console import EXIT_CODES, debug
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ def polaris(
     debug(full_trace)
 
 
-for room in (running, feeds, venues, captures, catalog, research, upkeep):
+for room in (running, exchange, feeds, venues, captures, catalog, research, upkeep):
     room.add_to(app)
 
 

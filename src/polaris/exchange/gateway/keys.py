@@ -83,17 +83,36 @@ class Keys:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._keys: dict[str, Key] = {}
-        if path is not None and path.exists():
-            mode = path.stat().st_mode & 0o777
-            if mode & 0o077:
-                raise BadConfig(f"{path} holds secrets and has mode {mode:o}; make it readable by its owner only: chmod 600 {path}")
-            try:
-                self._keys = {key.name: key for key in msgspec.json.decode(path.read_bytes(), type=list[Key])}
-            except msgspec.MsgspecError:
-                raise BadConfig(f"{path} is no list of keys; restore it, or move it away and create new keys") from None
+        self._read_at = (0, 0)  # the file's mtime, ns, and inode
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the file again where somebody else changed it; whether so.
+
+        raises  BadConfig where it can be read by others, or is no file of keys; then the keys are those before
+        """
+        path = self._path
+        if path is None or not path.exists():
+            return False
+        about = path.stat()
+        if (about.st_mtime_ns, about.st_ino) == self._read_at:
+            return False
+        mode = about.st_mode & 0o777
+        if mode & 0o077:
+            raise BadConfig(f"{path} holds secrets and has mode {mode:o}; make it readable by its owner only: chmod 600 {path}")
+        try:
+            self._keys = {key.name: key for key in msgspec.json.decode(path.read_bytes(), type=list[Key])}
+        except msgspec.MsgspecError:
+            raise BadConfig(f"{path} is no list of keys; restore it, or move it away and create new keys") from None
+        self._read_at = (about.st_mtime_ns, about.st_ino)
+        return True
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def all(self) -> list[Key]:
+        """Every key."""
+        return list(self._keys.values())
 
     def of(self, account: int) -> list[Key]:
         """The keys of one account."""

@@ -1,0 +1,113 @@
+"""An exchange as a process: opened on its folder, left at a signal, a word or the end of its time."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from polaris.app.exchange.control import Control
+from polaris.app.exchange.crowd import Crowd
+from polaris.app.exchange.crowd import rules as simulated_rules
+from polaris.app.exchange.house import House, Plan
+from polaris.app.settings import Settings
+from polaris.app.steady import steady
+from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.simulation.settings import Place
+from polaris.exchange.simulation.settings import Settings as Simulation
+
+log = structlog.get_logger()
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where the exchange of these settings keeps its journal and keys."""
+    return settings.data_dir / "exchange" / settings.exchange.name
+
+
+def simulation() -> Simulation:
+    """The people of `polaris exchange --simulate`: one venue, quoted in USDT."""
+    return Simulation(places=(Place(name="binance", quote="USDT"),), sample_ns=0)
+
+
+def plan_of(settings: Settings, simulate: bool = False) -> Plan:
+    """The exchange that the settings describe; a simulated market lists what its people trade. Raises BadConfig."""
+    exchange = settings.exchange
+    people = simulation()
+    rules = exchange.rules()
+    if simulate:
+        rules = simulated_rules(people, 0, rules.tiers, exchange.capacity)
+    return Plan(
+        rules=rules,
+        folder=folder_of(settings),
+        silent=people.accounts if simulate else (),
+        durability=exchange.durability,
+        limits=Limits(
+            weight_per_minute=exchange.weight_per_minute,
+            orders_per_ten_seconds=exchange.orders_per_ten_seconds,
+            orders_per_day=exchange.orders_per_day,
+        ),
+        ports={"binance": exchange.binance_port, "fix": exchange.fix_port},
+        snapshot_ns=exchange.snapshot_ns,
+    )
+
+
+async def run_exchange(settings: Settings, simulate: bool = False, listening: Callable[[dict[str, Any]], None] = lambda about: None, seconds: float = 0.0) -> dict[str, Any]:
+    """Run until SIGTERM, SIGINT, `stop`, or for so many seconds; returns what it was at the end.
+
+    listening  told what it is once its doors are open
+    raises     BadConfig, BadLog, Unavailable; the journal is whole in every case
+    """
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    house = await House.open(plan_of(settings, simulate))
+    began = time.time()
+
+    def about() -> dict[str, Any]:
+        return {**described(house), "simulated": simulate, "seconds": round(time.time() - began, 1)}
+
+    control = Control(house, folder_of(settings), ended.set, about)
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        for line in house.told:
+            log.warning("journal", said=line)
+        await control.start()
+        if simulate:
+            crowd = Crowd([house], simulation(), settings.exchange.seed, house.venue.now)
+            await crowd.begin()
+            tasks.append(asyncio.create_task(crowd.run()))
+        listening(about())
+        steady()
+        tasks.append(asyncio.create_task(ended.wait()))
+        done, _ = await asyncio.wait(tasks, timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return about()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            await control.close()
+        await house.close()
+
+
+def described(house: House) -> dict[str, Any]:
+    """What an exchange is at this moment, for people and machines."""
+    venue, journal = house.venue, house.journal
+    ports = {name: door.port for name, door in (("binance", house.binance), ("fix", house.fix)) if door is not None}
+    return {
+        "state": venue.refuses or "open",
+        "addresses": {name: f"{'http' if name == 'binance' else 'tcp'}://127.0.0.1:{port}" for name, port in ports.items()},
+        "symbols": [listing.symbol for listing in house.plan.rules.listings],
+        "accounts_with_keys": len({key.account for key in house.keys.all()}),
+        "seq": venue.seq,
+        "orders_alive": len(house.machine.core),
+        "durability": house.plan.durability,
+        "journal": {"epoch": journal.epoch, "durable_seq": journal.durable_seq, "backlog": journal.backlog} if journal else None,
+    }
