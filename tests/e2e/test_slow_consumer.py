@@ -156,7 +156,9 @@ async def test_a_consumer_who_stalled_once_is_given_what_came_meanwhile_conflate
             stalled.append(time.sleep(0.3))
 
     market, _, rows = await heard_by(once, patience_s=0.1)
-    assert story(rows, 0) in ([*FIRST, "SYNCING gap", "LIVE none"] + ["SYNCING gap", "LIVE none"] * n for n in range(5))
+    told = story(rows, 0)
+    gaps = (len(told) - len(FIRST)) // 2  # one, and more where the machine itself stalls
+    assert told == FIRST + ["SYNCING gap", "LIVE none"] * gaps and gaps >= 1
     assert bids(rows, 0) == market.books["FASTUSDT"]
     assert (rows["kind"] == TRADE).sum() == market.trades
 
