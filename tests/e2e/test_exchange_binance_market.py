@@ -151,6 +151,17 @@ async def test_microseconds_where_they_are_asked_for():
         assert frame["data"]["T"] > 10**15
 
 
+async def test_a_private_stream_stands_beside_the_public_ones():
+    async with SmallVenue() as here, httpx.AsyncClient(base_url=here.http + "/api/v3/") as rest:
+        key, _ = here.keys.create_hmac(1)
+        listen = (await rest.post("userDataStream", headers={"X-MBX-APIKEY": key.name})).json()["listenKey"]
+        async with connect(f"{here.ws}/stream?streams={listen}/btcusdt@trade") as socket, connect(f"{here.ws}/ws/{listen}") as raw:
+            here.order(BUY, "59000.00", "0.5")
+            [frame], [event] = await heard(socket), await heard(raw)
+            assert frame == {"stream": listen, "data": event} and event["e"] == "executionReport"
+            assert await asked(socket, "UNSUBSCRIBE", listen) == {"result": None, "id": 1}
+
+
 async def test_streams_are_subscribed_listed_and_left():
     async with SmallVenue() as here, connect(here.ws + "/ws") as socket:
         assert await asked(socket, "SUBSCRIBE", "btcusdt@trade", "ethusdt@trade") == {"result": None, "id": 1}
@@ -223,7 +234,7 @@ async def test_who_reads_nothing_any_more_is_forgotten():
     async with SmallVenue() as here:
         async with connect(f"{here.ws}/stream?streams=btcusdt@trade/!ticker@arr"):
             await until(lambda: len(here.streams._named) == 2)
-        await until(lambda: not here.streams._named)
+        await until(lambda: not here.streams._named and not here.streams._young)
 
 
 async def test_candles_are_sent_as_they_grow_and_as_they_close():

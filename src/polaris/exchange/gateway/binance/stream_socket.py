@@ -37,6 +37,8 @@ class Hub(Protocol):
 
     def came(self, socket: "StreamSocket") -> None: ...
 
+    def went(self, socket: "StreamSocket") -> None: ...
+
     def join(self, name: str, socket: "StreamSocket") -> Callable[[], None]: ...
 
 
@@ -64,6 +66,7 @@ class StreamSocket(Socket):
         self._subscribe(self._asked)
 
     def closed(self) -> None:
+        self._hub.went(self)
         self._unsubscribe(list(self._ends))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:

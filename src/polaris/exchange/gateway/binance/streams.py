@@ -5,9 +5,9 @@ best prices and conflated depth are sent as they are told; candles, tickers and 
 Source: Binance spot API documentation, "WebSocket streams".
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import takewhile
 from typing import Any, Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
@@ -93,8 +93,8 @@ class Streams:
         self._named: dict[str, Stream] = {}
         self._live: dict[Kind, dict[int, list[Stream]]] = {kind: {} for kind in Kind}
         self._life_ns = life_ns
-        self._young: deque[StreamSocket] = deque()  # not yet warned of their end, oldest first
-        self._warned: deque[StreamSocket] = deque()
+        self._young: dict[StreamSocket, None] = {}  # not yet warned of their end, oldest first
+        self._warned: dict[StreamSocket, None] = {}
         self._attempts: dict[str, int] = {}
         self._window = 0
         self._second = 0
@@ -125,7 +125,12 @@ class Streams:
 
     def came(self, socket: StreamSocket) -> None:
         """A socket is open."""
-        self._young.append(socket)
+        self._young[socket] = None
+
+    def went(self, socket: StreamSocket) -> None:
+        """A socket is closed."""
+        self._young.pop(socket, None)
+        self._warned.pop(socket, None)
 
     def join(self, name: str, socket: StreamSocket) -> Callable[[], None]:
         """Let a socket read a stream that `knows` has; call the result to end it."""
@@ -191,12 +196,12 @@ class Streams:
             for streams in list(self._live[kind].values()):
                 for stream in list(streams):
                     self._slow(stream, now, second)
-        while self._young and (self._young[0].gone or now - self._young[0].opened_at >= self._life_ns - WARNING):
-            socket = self._young.popleft()
+        for socket in _old(self._young, now - self._life_ns + WARNING):
             socket.warn(now)
-            self._warned.append(socket)
-        while self._warned and (self._warned[0].gone or now - self._warned[0].opened_at >= self._life_ns):
-            self._warned.popleft().close("24 hours are over")
+            del self._young[socket]
+            self._warned[socket] = None
+        for socket in _old(self._warned, now - self._life_ns):
+            socket.close("24 hours are over")
 
     def shutdown(self) -> None:
         """Tell every reader that the server goes."""
@@ -263,6 +268,11 @@ class Streams:
                 return shown.window_event(figures, wanted.word, ticker, time, now)
             case _:
                 return shown.day_event(figures, ticker, time, now)
+
+
+def _old(sockets: Iterable[StreamSocket], before: int) -> list[StreamSocket]:
+    """Those that opened by then; they come in the order they opened."""
+    return list(takewhile(lambda socket: socket.opened_at <= before, sockets))
 
 
 def _statistics(ticker: Ticker) -> tuple[Any, ...]:
