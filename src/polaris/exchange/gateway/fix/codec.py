@@ -8,6 +8,7 @@ that it can be answered under its number. Text is latin-1 both ways: every byte 
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from polaris.exchange.gateway.fix.words import (
@@ -28,7 +29,8 @@ HEADER_ROOM: Final = 2 + 11 + 1 + 2 + 9 + 1  # bytes within which a header must 
 TRAILER: Final = re.compile(rb"10=([0-9]{3})\x01")
 TRAILER_SIZE: Final = 7
 TAG: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-TIMESTAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d):(\d\d):(\d\d)(?:\.(\d{3}|\d{6}|\d{9}))?", re.ASCII)
+TIMESTAMP: Final = re.compile(r"(\d{4})(\d\d)(\d\d)-(\d\d):(\d\d):(\d\d)", re.ASCII)
+FRACTION: Final = re.compile(r"\.(?:\d{3}|\d{6}|\d{9})", re.ASCII)
 SECOND: Final = 1_000_000_000
 
 Field = tuple[int, str]
@@ -188,19 +190,30 @@ def encoded(fields: Iterable[Field], begin: str = BEGIN_STRING) -> bytes:
 def timestamp(ns: int) -> str:
     """A UTCTimestamp with milliseconds: 1700000000123456789 is 20231114-22:13:20.123."""
     seconds, rest = divmod(ns, SECOND)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%d-%H:%M:%S}.{rest // 1_000_000:03d}"
+    return f"{_written(seconds)}.{rest // 1_000_000:03d}"
 
 
 def nanoseconds(text: str) -> int | None:
     """A UTCTimestamp as ns UTC, with 0, 3, 6 or 9 digits behind the second; None where it is none."""
+    seconds = _read(text[:17])
+    if seconds is None or (len(text) > 17 and FRACTION.fullmatch(text, 17) is None):
+        return None
+    return seconds * SECOND + int(text[18:].ljust(9, "0"))
+
+
+@lru_cache(64)
+def _written(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%d-%H:%M:%S}"
+
+
+@lru_cache(256)
+def _read(text: str) -> int | None:
+    """A UTCTimestamp without a fraction as seconds; the 60th second is a leap second and counts as the 59th."""
     found = TIMESTAMP.fullmatch(text)
     if found is None:
         return None
+    year, month, day, hour, minute, second = (int(part) for part in found.groups())
     try:
-        year, month, day, hour, minute, second = (int(found[part]) for part in range(1, 7))
-        moment = datetime(year, month, day, hour, minute, 59 if second == 60 else second, tzinfo=UTC)  # a leap second
+        return int(datetime(year, month, day, hour, minute, 59 if second == 60 else second, tzinfo=UTC).timestamp())
     except ValueError:
         return None
-    return int(moment.timestamp()) * SECOND + int((found[7] or "0").ljust(9, "0"))
-
-
