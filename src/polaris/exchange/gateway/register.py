@@ -66,6 +66,40 @@ class Event(NamedTuple):
     ts: int
 
 
+class Command(NamedTuple):
+    """A command's fields as plain integers (words.COMMAND)."""
+
+    operation: int
+    order_type: int
+    time_in_force: int
+    side: int
+    book: int
+    order_id: int
+    price: int
+    quantity: int
+    trigger: int
+    display: int
+    account: int
+    prevention: int
+    flags: int
+    role: int
+    reserved: bytes
+    seq: int
+
+
+class Said(NamedTuple):
+    """A note's fields (note.NOTE)."""
+
+    received: int
+    number: int
+    client_id: bytes
+    session: int
+    list_id: int
+    origin: int
+    kind: int
+    reserved: bytes
+
+
 class Owner:
     """What one account has in the register."""
 
@@ -166,19 +200,19 @@ class Register:
         rows = np.flatnonzero(self._kept[events["account"]] | self._kept[events["maker_account"]])
         of_interest = [Event._make(event) for event in events[rows].tolist()]
         ids = trades[rows].tolist()
-        first, now = int(commands["seq"][0]) if len(commands) else 0, -1
-        hearing = _Hearing(tell, answers)
+        causes = np.unique(events["seq"][rows]) - (commands["seq"][0] if len(commands) else 0)
+        asked = zip(commands[causes].tolist(), notes[causes].tolist(), strict=True)
+        now, hearing = -1, _Hearing(tell, answers)
         for place, event in enumerate(of_interest):
             if event.seq != now:
                 hearing.over(event.seq)
-                now = event.seq
-                command, note = commands[now - first], notes[now - first]
-                asker = int(command["account"])
+                command, note = next(asked)
+                now, command, note = event.seq, Command._make(command), Said._make(note)
             following = of_interest[place + 1] if place + 1 < len(of_interest) else None
             for account, change in self._take(event, following, ids[place], command, note):
                 self.executions += 1
                 change.settle(self.executions)
-                hearing.add(account, change, asker in (0, account))
+                hearing.add(account, change, command.account == account or command.account == 0)
         hearing.over(None)
 
     def _number(self, events: Events) -> npt.NDArray[np.int64]:
@@ -194,13 +228,13 @@ class Register:
                 self.trade_ids[book] = start + len(of_book)
         return ids
 
-    def _take(self, event: Event, following: Event | None, trade_id: int, command: Any, note: Any) -> list[tuple[int, Change]]:
+    def _take(self, event: Event, following: Event | None, trade_id: int, command: Command, note: Said) -> list[tuple[int, Change]]:
         """What one event does: (account, change of one of its orders)."""
         match event.kind:
             case w.ACCEPTED:
                 changes = [self._accept(event, command, note)]
             case w.REJECTED:
-                self._list_names.pop(int(note["list_id"]), None)
+                self._list_names.pop(note.list_id, None)
                 return [(event.account, Change(w.REJECTED, event.reason, event.order_id, None, event.ts, event.quantity))]
             case w.FILL:
                 changes = self._fill(event, following, trade_id)
@@ -216,23 +250,24 @@ class Register:
                 changes = []
         return [(change.order.account, change) for change in changes if change.order is not None]
 
-    def _accept(self, event: Event, command: Any, note: Any) -> Change:
+    def _accept(self, event: Event, command: Command, note: Said) -> Change:
         """A new order of the register. Orders of accounts that are not kept come here too, where they met one that is: never as the first event."""
-        c = dict(zip(w.COMMAND.names or (), command.item(), strict=True))
         order = Order(
-            event.order_id, event.account, event.book, event.side, c["order_type"], c["time_in_force"], c["price"], c["quantity"], c["trigger"], c["display"],
-            c["prevention"], c["flags"], note["client_id"].decode(), int(note["number"]), int(note["session"]), event.ts,
+            event.order_id, event.account, event.book, event.side, command.order_type, command.time_in_force, command.price, command.quantity,
+            command.trigger, command.display, command.prevention, command.flags, note.client_id.decode(), note.number, note.session, event.ts,
         )  # fmt: skip
-        waits = event.flags & w.PENDING or c["order_type"] >= w.STOP
-        order.state = PENDING_NEW if event.flags & w.PENDING else NEW
-        order.working = 0 if waits else event.ts
+        pending = event.flags & w.PENDING
+        if pending:
+            order.state = PENDING_NEW
+        elif command.order_type < w.STOP:
+            order.working = event.ts
         owner = self.owner(event.account)
         owner.open[order.order_id] = self._orders[order.order_id] = order
         owner.orders.setdefault(order.book, {})[order.order_id] = order
         owner.names[order.client_id] = order
         change = Change(w.ACCEPTED, 0, order.order_id, order, event.ts, event.quantity)
-        if note["list_id"] and c["role"] in ROLES:
-            change.of_list = self._join(owner, order, int(note["list_id"]), c["role"], event.ts)
+        if note.list_id and command.role in ROLES:
+            change.of_list = self._join(owner, order, note.list_id, command.role, event.ts)
         return change
 
     def _join(self, owner: Owner, order: Order, list_id: int, role: int, ts: int) -> int:
@@ -293,24 +328,24 @@ class Register:
             changes.append(change)
         return changes
 
-    def _end(self, event: Event, command: Any, note: Any) -> list[Change]:
+    def _end(self, event: Event, command: Command, note: Said) -> list[Change]:
         """An order was cancelled or expired."""
         order = self._orders.get(event.order_id)
         if order is None:
             return []  # of an account that is not kept, or filled as well as it could be
         change = Change(event.kind, event.reason, order.order_id, order, event.ts, event.quantity, former=order.client_id)
-        asked = int(command["operation"]) in (w.CANCEL, w.MASS_CANCEL)
+        asked = command.operation in (w.CANCEL, w.MASS_CANCEL)
         if event.kind == w.CANCELLED or (event.reason == w.LINKED and asked):
             change.kind = w.CANCELLED  # who cancels one order of a list cancels all of it
             order.state = CANCELED
-            name = note["client_id"].decode() if asked else ""
+            name = note.client_id.decode() if asked else ""
             if name:
                 order.client_id = name
                 self.owner(order.account).names[name] = order
         elif event.reason == w.SELF_TRADE:
             order.state = EXPIRED_IN_MATCH
             order.prevented += event.quantity
-            other = self._orders.get(int(command["order_id"]))
+            other = self._orders.get(command.order_id)
             self._note_prevented(event.ts, other, order, order.price, event.quantity)
             order.prevented_id = self.last_prevented
         else:
@@ -319,7 +354,7 @@ class Register:
         self._ended(order, change)
         return [change]
 
-    def _amend(self, event: Event, note: Any) -> list[Change]:
+    def _amend(self, event: Event, note: Said) -> list[Change]:
         """An order has a new quantity, price or name."""
         order = self._orders.get(event.order_id)
         if order is None:
@@ -327,7 +362,7 @@ class Register:
         change = Change(w.AMENDED, 0, order.order_id, order, event.ts, event.quantity, former=order.client_id)
         before, order.quantity = order.quantity, event.quantity + order.executed + order.prevented
         order.price, order.updated = event.price, event.ts
-        name = note["client_id"].decode()
+        name = note.client_id.decode()
         if name and name != order.client_id:
             names = self.owner(order.account).names
             names.pop(order.client_id, None)

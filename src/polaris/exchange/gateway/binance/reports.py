@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from polaris.domain.orders import BUY
+from polaris.exchange.gateway.binance.call import encode
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.wanted import PREVENTIONS, strategy_of
 from polaris.exchange.gateway.orders import OCO, PARTIALLY_FILLED, STATE_NAMES, Amendment, Change, Order, OrderList, Prevented, Trade
@@ -92,6 +93,21 @@ def result(figures: Figures, order: Order, ts: int, time: Time, trades: Sequence
         told["fills"] = [fill(figures, trade) for trade in trades]
     told["selfTradePreventionMode"] = PREVENTION_NAMES[order.prevention]
     return {**told, **_prevented(figures, order)}
+
+
+def result_text(figures: Figures, order: Order, ts: int, time: Time, trades: Sequence[Trade] | None = None) -> bytes:
+    """`result` as JSON. Of the orders most often placed it is written out at once, which takes a third of the time."""
+    if order.order_type != LIMIT or order.list is not None or order.display or order.number or order.prevented_id or trades:
+        return encode(result(figures, order, ts, time, trades))
+    working = time(order.working) if order.working else -1
+    fills = "" if trades is None else '"fills":[],'
+    return (
+        f'{{"symbol":"{figures.symbol}","orderId":{order.order_id},"orderListId":-1,"clientOrderId":"{order.client_id}","transactTime":{time(ts)},'
+        f'"price":"{figures.price(order.price)}","origQty":"{figures.quantity(order.quantity)}","executedQty":"{figures.quantity(order.executed)}",'
+        f'"origQuoteOrderQty":"{ZERO}","cummulativeQuoteQty":"{figures.amount(order.paid)}","status":"{STATE_NAMES[order.state]}",'
+        f'"timeInForce":"{time_name(order)}","type":"{type_name(order)}","side":"{side_name(order.side)}","workingTime":{working},{fills}'
+        f'"selfTradePreventionMode":"{PREVENTION_NAMES[order.prevention]}"}}'
+    ).encode()
 
 
 def status(figures: Figures, order: Order, time: Time) -> Document:

@@ -291,8 +291,10 @@ def _texts(params: Params) -> dict[str, str]:
     told = {}
     for name, raw in params.items():
         text = bytes(raw)
-        if text[:1] == b'"':
+        if text[0] == 34:  # "
             told[name] = _string(text)
+        elif text[0] in b"[{":
+            told[name] = encode(_any(text)).decode()
         elif text != b"null":
-            told[name] = text.decode() if text[:1] not in (b"[", b"{") else encode(_any(text)).decode()
+            told[name] = text.decode()
     return told

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Raw
 
 from polaris.exchange import words as w
 from polaris.exchange.gateway.binance import errors, reports
@@ -311,7 +312,7 @@ class Trading:
         if shown == "ACK":
             return reports.acknowledged(figures, order, ts, call.time)
         trades = [change.trade for change in changes if change.trade is not None and change.order is order] if shown == "FULL" else None
-        return reports.result(figures, order, ts, call.time, trades)
+        return Raw(reports.result_text(figures, order, ts, call.time, trades))
 
     def _restrict(self, call: Call, book: int, order_id: int) -> None:
         asked = call.optional("cancelRestrictions")

@@ -6,6 +6,7 @@ Source: Binance spot API documentation, "New order", "New order list", "Enums".
 """
 
 import secrets
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from polaris.domain.orders import BUY, SELL
@@ -58,6 +59,10 @@ STRATEGY_TYPES: Final = 1 << 22  # kinds of strategy that can be told apart
 STRATEGIES: Final = 1 << 40
 
 
+NUMBERS: Final = 1 << 16  # texts known to be numbers
+_numbers: set[str] = set()
+
+
 class Wanted(NamedTuple):
     """A new order: the fields of its command, its name and its number."""
 
@@ -82,63 +87,65 @@ class Wanted(NamedTuple):
         )  # fmt: skip
 
 
-def read(call: Call, figures: Figures, book: int, prefix: str = "", side: str = "", quantity: str = "", time_in_force: str = "") -> Wanted:
+class _Names(NamedTuple):
+    """The names of one order's parameters."""
+
+    side: str
+    kind: str
+    time_in_force: str
+    price: str
+    quantity: str
+    amount: str
+    stop: str
+    trail: str
+    iceberg: str
+    client_id: str
+    strategy: str
+    strategy_type: str
+
+
+@lru_cache
+def _names(prefix: str, side: str, quantity: str) -> _Names:
+    own = ("side", "type", "timeInForce", "price", "quantity", "quoteOrderQty", "stopPrice", "trailingDelta", "icebergQty", "clientOrderId", "strategyId", "strategyType")
+    names = _Names._make(prefix + name[0].upper() + name[1:] if prefix else name for name in own)
+    return names._replace(side=side or names.side, quantity=quantity or names.quantity, client_id=names.client_id if prefix else "newClientOrderId")
+
+
+def read(call: Call, figures: Figures, book: int, prefix: str = "", side: str = "", quantity: str = "") -> Wanted:
     """Read the order of this prefix.
 
-    side, quantity, time_in_force  names of parameters that a list's legs share, where they do
-    raises                         Refusal
+    side, quantity  names of parameters that a list's legs share, where they do
+    raises          Refusal
     """
-
-    def name_of(name: str) -> str:
-        return prefix + name[0].upper() + name[1:] if prefix else name
-
-    side_name = side or name_of("side")
-    side_text = call.text(side_name)
-    if side_text not in SIDES:
+    names, params = _names(prefix, side, quantity), call.params
+    side_of = SIDES.get(call.text(names.side))
+    if side_of is None:
         raise Refusal(-1117, "Invalid side.")
-    kind = call.text(name_of("type"))
-    if kind not in TYPES:
+    kind = call.text(names.kind)
+    order_type = TYPES.get(kind)
+    if order_type is None:
         raise Refusal(-1116, "Invalid orderType.")
-    order_type, amount = TYPES[kind], False
-    time = _time_in_force(call, kind, time_in_force or name_of("timeInForce"))
+    time = _time_in_force(call, kind, names.time_in_force)
     price = trigger = display = 0
     if kind in LIMITED:
-        price = _price(call, figures, name_of("price"))
+        price = _price(call, figures, names.price)
     else:
-        _absent(call, name_of("price"))
+        _absent(call, names.price)
     if kind in TRIGGERED:
-        trail = call.optional(name_of("trailingDelta"))
-        if trail is not None:
-            if order_type not in (STOP, STOP_LIMIT):
-                raise Refusal(-1014, "Unsupported order combination.")
-            order_type = TRAILING_STOP if order_type == STOP else TRAILING_STOP_LIMIT
-            display = -call.integer(name_of("trailingDelta"), low=1, high=MOST_TRAIL)
-            _absent(call, name_of("icebergQty"))
-        if trail is None or call.optional(name_of("stopPrice")) is not None:
-            trigger = _price(call, figures, name_of("stopPrice"))
+        order_type, trigger, display = _trigger(call, figures, names, order_type)
+    elif names.stop in params or names.trail in params:
+        _absent(call, names.stop, names.trail)
+    by_amount = kind == "MARKET" and not prefix and names.amount in params
+    _absent(call, names.quantity if by_amount else names.amount)
+    if by_amount:
+        order_type, many = MARKET_AMOUNT, _amount(call, figures)
     else:
-        _absent(call, name_of("stopPrice"), name_of("trailingDelta"))
-    quantity_name = quantity or name_of("quantity")
-    if kind == "MARKET" and not prefix and call.optional("quoteOrderQty") is not None:
-        _absent(call, quantity_name)
-        amount = True
-        quantity_lots = _amount(call, figures)
-        order_type = MARKET_AMOUNT
-    else:
-        _absent(call, name_of("quoteOrderQty"))
-        quantity_lots = lots(call, figures, quantity_name)
-    iceberg = call.decimal(name_of("icebergQty"))
-    if iceberg is not None and not amount and iceberg.strip("0.") != "":
-        if kind not in LIMITED or time not in (GTC, POST_ONLY):
-            raise errors.unneeded(name_of("icebergQty"))
-        display = lots(call, figures, name_of("icebergQty"))
-        if display > quantity_lots:
-            raise errors.no_new_order("IcebergQty exceeds QTY.")
-    prevention = call.choice("selfTradePreventionMode", PREVENTIONS, "NONE")
-    return Wanted(
-        kind, book, SIDES[side_text], order_type, time, price, quantity_lots, trigger, display, PREVENTIONS[prevention],
-        call.client_id(name_of("clientOrderId") if prefix else "newClientOrderId") or new_name(), strategy(call, name_of("strategyId"), name_of("strategyType")),
-    )  # fmt: skip
+        many = lots(call, figures, names.quantity)
+    if names.iceberg in params:
+        display = display or _iceberg(call, figures, names, many, kind in LIMITED and time in (GTC, POST_ONLY))
+    prevention = PREVENTIONS[call.choice("selfTradePreventionMode", PREVENTIONS, "NONE")] if "selfTradePreventionMode" in params else NO_PREVENTION
+    number = strategy(call, names.strategy, names.strategy_type) if names.strategy in params or names.strategy_type in params else 0
+    return Wanted(kind, book, side_of, order_type, time, price, many, trigger, display, prevention, call.client_id(names.client_id) or new_name(), number)
 
 
 def new_name() -> str:
@@ -183,25 +190,64 @@ def _time_in_force(call: Call, kind: str, name: str) -> int:
     return POST_ONLY if kind == "LIMIT_MAKER" else IOC
 
 
+def _trigger(call: Call, figures: Figures, names: _Names, order_type: int) -> tuple[int, int, int]:
+    """(order type, trigger, trail as the core takes it) of an order that waits for a price."""
+    trail = call.optional(names.trail)
+    if trail is None:
+        return order_type, _price(call, figures, names.stop), 0
+    if order_type not in (STOP, STOP_LIMIT):
+        raise Refusal(-1014, "Unsupported order combination.")
+    _absent(call, names.iceberg)
+    basis_points = call.integer(names.trail, low=1, high=MOST_TRAIL)
+    activation = _price(call, figures, names.stop) if call.optional(names.stop) is not None else 0
+    return TRAILING_STOP if order_type == STOP else TRAILING_STOP_LIMIT, activation, -basis_points
+
+
+def _iceberg(call: Call, figures: Figures, names: _Names, whole: int, may: bool) -> int:
+    """Lots shown at a time; 0 shows all."""
+    text = call.decimal(names.iceberg)
+    if text is None or not text.strip("0."):
+        return 0
+    if not may:
+        raise errors.unneeded(names.iceberg)
+    shown = lots(call, figures, names.iceberg)
+    if shown > whole:
+        raise errors.no_new_order("IcebergQty exceeds QTY.")
+    return shown
+
+
 def _price(call: Call, figures: Figures, name: str) -> int:
-    text = _number(call, name)
-    if not text.strip("0."):
-        raise Refusal(errors.FILTER, "Invalid price.")
+    """A price in ticks. Most are asked for again and again, so what a text stands for is remembered."""
     try:
-        return figures.listing.ticks(text)
+        return _ticks(figures, _number(call, name))
     except FilterFailed as failed:
         raise errors.filter_failed(failed.filter) from None
+    except ValueError:
+        raise Refusal(errors.FILTER, "Invalid price.") from None
 
 
 def lots(call: Call, figures: Figures, name: str) -> int:
     """A quantity in lots. Raises Refusal where it is missing, or no quantity of this book."""
-    text = _number(call, name)
-    if not text.strip("0."):
-        raise Refusal(errors.FILTER, "Invalid quantity.")
     try:
-        return figures.listing.lots(text)
+        return _lots(figures, _number(call, name))
     except FilterFailed as failed:
         raise errors.filter_failed(failed.filter) from None
+    except ValueError:
+        raise Refusal(errors.FILTER, "Invalid quantity.") from None
+
+
+@lru_cache(1 << 16)
+def _ticks(figures: Figures, text: str) -> int:
+    if not text.strip("0."):
+        raise ValueError(text)
+    return figures.listing.ticks(text)
+
+
+@lru_cache(1 << 16)
+def _lots(figures: Figures, text: str) -> int:
+    if not text.strip("0."):
+        raise ValueError(text)
+    return figures.listing.lots(text)
 
 
 def _amount(call: Call, figures: Figures) -> int:
@@ -212,12 +258,16 @@ def _amount(call: Call, figures: Figures) -> int:
 
 
 def _number(call: Call, name: str) -> str:
-    text = call.decimal(name)
-    if text is None:
-        raise errors.missing(name)
-    _, _, part = text.partition(".")
-    if len(part.rstrip("0")) > DECIMALS:
-        raise errors.too_precise(name)
+    text = call.params.get(name)
+    if text not in _numbers:
+        text = call.decimal(name)
+        if text is None:
+            raise errors.missing(name)
+        if len(text.partition(".")[2].rstrip("0")) > DECIMALS:
+            raise errors.too_precise(name)
+        if len(_numbers) > NUMBERS:
+            _numbers.clear()
+        _numbers.add(text)
     return text
 
 

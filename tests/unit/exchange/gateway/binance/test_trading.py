@@ -1,8 +1,17 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from polaris.domain.orders import BUY, SELL
+from polaris.exchange.gateway.binance import reports
+from polaris.exchange.gateway.binance.call import encode
+from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.binance.shown import millis
+from polaris.exchange.gateway.orders import Order
+from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY
 from tests.unit.exchange.gateway.asking import Asker
-from tests.unit.exchange.gateway.bare import RICH, START, Held, small
+from tests.unit.exchange.gateway.bare import RICH, RULES, START, Held, small
 
 MS = START // 1_000_000
 FREE = f"{RICH // 10**8}.00000000"
@@ -398,6 +407,22 @@ async def test_times_are_told_in_microseconds_to_who_asks_for_them(one):
     request.headers["x-mbx-time-unit"] = "HOUR"
     one.small.server.hear(request)
     assert b'"code":-1194' in request.answers[0][0]
+
+
+@given(
+    st.sampled_from([{"order_type": LIMIT, "time_in_force": time} for time in (GTC, IOC, FOK, POST_ONLY)] + [{"order_type": MARKET, "time_in_force": IOC}]),
+    st.sampled_from([{}, {"display": 5}, {"number": 9}, {"prevention": 4}]),
+    st.sampled_from([BUY, SELL]),
+    st.integers(0, 6),
+    st.integers(0, 10**6),
+    st.sampled_from([None, ()]),
+)
+def test_an_order_written_out_at_once_is_the_same_text(kind, more, side, state, executed, trades):
+    fields = {"price": 5_000_000, "quantity": 10**6, "trigger": 0, "display": 0, "prevention": 0, "flags": 0, "number": 0, "session": 0, **kind, **more}
+    order = Order(order_id=7, account=1, book=0, side=side, client_id="mine", created=START, **fields)
+    order.state, order.executed, order.paid, order.working = state, executed, executed * 3, START * (state > 0)
+    figures = Figures(RULES.listings[0])
+    assert reports.result_text(figures, order, START, millis, trades) == encode(reports.result(figures, order, START, millis, trades))
 
 
 async def test_what_is_nowhere_or_asked_by_another_method_is_not_found(one):
