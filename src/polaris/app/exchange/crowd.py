@@ -52,7 +52,7 @@ class Crowd:
     async def begin(self) -> None:
         """Pay in what everybody brings; of a house that was stopped take away what they left standing."""
         for house in self.houses:
-            if house.machine.register.last_order or house.venue.seq:
+            if house.recovered_seq:
                 asked = [command(w.MASS_CANCEL, book=-1, account=account) for account in self.population.settings.accounts]
             else:
                 asked = _bytes(endowment.deposits(self.population.settings, house.plan.rules))

@@ -76,7 +76,8 @@ class Plan:
 class House:
     """An exchange with open doors.
 
-    told  what a person should know of the start
+    told           what a person should know of the start
+    recovered_seq  the last command of the run before; 0 where there was none
     """
 
     def __init__(self, plan: Plan, machine: Machine, journal: Journal | None, seq: int, clock: Callable[[], int], told: list[str]) -> None:
@@ -86,6 +87,7 @@ class House:
         self.keys = Keys(plan.folder / "keys.json" if plan.folder is not None else None)
         self.binance: BinanceServer | None = None
         self.fix: Acceptor | None = None
+        self.recovered_seq = seq
         self.kept_seq = 0  # of the newest snapshot
         self.closing = False
         self._clock = clock
