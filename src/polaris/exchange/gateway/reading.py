@@ -35,6 +35,7 @@ LIVE_WINDOW: Final = 1 << 16  # who follows looks often and finds little
 LARGEST: Final = BATCH_BYTES + 2 * ROW_BYTES * GROUP  # bytes of a batch
 LARGE: Final = 1 << 10  # commands of batches that are handed out where they lie; smaller ones are put together
 NO_END: Final = 1 << 62
+_MAGIC: Final = int.from_bytes(BATCH_MAGIC, "little")
 
 
 def read(folder: Path | str, after_seq: int = 0) -> Iterator[tuple[Commands, Notes]]:
@@ -100,14 +101,16 @@ class Reader:
         return self._next - 1 if self.segment is not None else 0
 
     def cut(self) -> str:
-        """Take a torn tail off the last segment and have the rest on the disk; returns what was done, "" where nothing was torn.
+        """Put zeros in the place of a torn tail and have all on the disk; returns what was done, "" where nothing was torn.
 
         Only who leads may: for nobody else is it the end.
         """
         if self.segment is None:
             return ""
         with self._path.open("r+b") as file:
-            file.truncate(self.end)
+            file.seek(self.end)
+            file.write(bytes(self.torn))
+            file.flush()
             os.fsync(file.fileno())
         if not self.torn:
             return ""
@@ -189,7 +192,7 @@ class Reader:
         bound = min(bound, self._limit or NO_END)
         size = LIVE_WINDOW if self.follows else WINDOW
         while True:
-            window, start = self._window(size), self.end
+            window, start = self._window(size, self.end), self.end
             if self.follows and not self._limit and read_epoch(self.folder)[0] != self._here.epoch:
                 return
             batches = batches_in(window, self._seed)
@@ -214,26 +217,26 @@ class Reader:
             raise BadLog(self._path, f"offset {offset}: expected seq {expected[wrong[0]]}, found {batches.firsts[wrong[0]]}")
         return n
 
-    def _window(self, size: int) -> Words:
+    def _window(self, size: int, offset: int) -> Words:
         if len(self._buffer) * ROW_BYTES < size:
             self._buffer = np.empty((size // ROW_BYTES, 8), np.int64)
-        got = os.preadv(self._file, [bytes_of(self._buffer)[:size]], self.end)
+        got = os.preadv(self._file, [bytes_of(self._buffer)[:size]], offset)
         return self._buffer[: got // ROW_BYTES]
 
     def _expect_nothing_after(self) -> None:
         """Count the bytes behind the place where the walk ended. Raise BadLog where a good batch is among them."""
-        with self._path.open("rb") as file:
-            file.seek(self.end)
-            rest = file.read()
-        self.torn = len(rest.rstrip(b"\0"))
-        place = rest.find(BATCH_MAGIC, 4)
-        while place >= 0:
-            start = place - 4
-            words = np.frombuffer(rest, np.int64, (len(rest) - start) // ROW_BYTES * 8, start).reshape(-1, 8)
-            good = batches_in(words, self._seed).firsts
-            if len(good):
-                raise BadLog(self._path, f"offset {self.end}: {self.flaw or 'zeros'}; but a good batch with seq {good[0]} follows at offset {self.end + start}")
-            place = rest.find(BATCH_MAGIC, place + 1)
+        offset, zeros = self.end, bytes(WINDOW)
+        self.torn = 0
+        while part := os.pread(self._file, WINDOW, offset):
+            if part != zeros[: len(part)]:
+                self.torn = offset - self.end + len(part.rstrip(b"\0"))
+                words = np.frombuffer(part, np.uint32, len(part) // ROW_BYTES * (ROW_BYTES // 4)).reshape(-1, ROW_BYTES // 4)
+                for row in np.flatnonzero(words[:, 1] == _MAGIC).tolist():
+                    at = offset + ROW_BYTES * row
+                    good = batches_in(self._window(LARGEST, at), self._seed).firsts
+                    if len(good):
+                        raise BadLog(self._path, f"offset {self.end}: {self.flaw or 'zeros'}; but a good batch with seq {good[0]} follows at offset {at}")
+            offset += len(part)
 
 
 def _pieces(window: Words, first: int, counts: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Iterator[tuple[int, Words, Words]]:

@@ -222,13 +222,12 @@ class Scribe:
 
     def _have_room(self, size: int) -> None:
         """Begin the next segment where this one can't take `size` bytes and the closing mark, or was made in haste and the spare is ready."""
-        ready = not self.preparing.is_alive() and self._is_spare()
-        changes = self.hasty and ready and self.end > HEADER_BYTES
+        changes = self.hasty and self.end > HEADER_BYTES and self._is_spare()
         if self.file >= 0 and self.end + size + BATCH_BYTES <= self.segment_bytes and not changes:
             return
         name = os.path.join(self.folder, segment_name(self.next_seq, self.epoch))
         if not os.path.exists(name):
-            self.hasty = not (ready and self._take(name))
+            self.hasty = not (self._is_spare() and self._take(name))
             if self.hasty:
                 self._make(name, min(FILL, self.segment_bytes))
         file = self._headed(name)
