@@ -297,7 +297,7 @@ async def test_our_own_feed_of_binance_comes_live_and_its_book_is_the_engines():
         running = asyncio.create_task(feeds.run(lambda rows: trades.extend(rows["price"][rows["kind"] == TRADE].tolist())))
         feed = feeds.feeds["binance"]
         try:
-            await until(lambda: all(symbol.state == LIVE for symbol in feed.stats.symbols.values()) and len(trades) > 50)
+            await until(lambda: all(symbol.state == LIVE for symbol in feed.stats.symbols.values()) and len(trades) > 400)
             trader.cancel()
             for symbol in ("BTCUSDT", "ETHUSDT"):
                 mine = partial(feed.book_text, symbol, 0)
