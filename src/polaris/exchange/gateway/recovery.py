@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from polaris.domain.errors import BadLog
+from polaris.exchange.gateway.fence import lead
 from polaris.exchange.gateway.identity import Identity, identity
 from polaris.exchange.gateway.note import Notes
 from polaris.exchange.gateway.reading import Reader
@@ -88,19 +89,22 @@ def migrate(folder: Path | str, rules_digest: str, restore: Restore[M]) -> Migra
 
     `agrees` tells whether our kernel, from the snapshot before the newest, comes to the state the newest holds.
 
-    raises  BadLog where something promised is gone, or commands lie in another layout and no snapshot covers them
+    raises  Unavailable where an exchange runs on it; BadLog where something promised is gone, or commands lie in another layout and no snapshot covers them
     """
     directory, own = Path(folder), identity(rules_digest)
-    told: list[str] = []
-    snapshot = _newest(directory, told, None)
-    machine = restore(snapshot.parts if snapshot else None)
-    start = snapshot.seq if snapshot else 0
-    before = {snapshot.identity} if snapshot else set()
-    agrees = _agrees(directory, snapshot, machine.digest(), restore) if snapshot else None
-    before |= {read_header(directory, segment).identity for segment in chain(directory)}
-    seq = _replay(directory, machine, start, None, None)
-    keep(directory, Snapshot(seq, machine.digest(), own, machine.parts()))
-    return Migrated(machine, seq, start, seq - start, sorted(before - {own}), agrees, told)
+    leadership = lead(directory)
+    try:
+        told: list[str] = []
+        snapshot = _newest(directory, told, None)
+        machine = restore(snapshot.parts if snapshot else None)
+        start = snapshot.seq if snapshot else 0
+        agrees = _agrees(directory, snapshot, machine.digest(), restore) if snapshot else None
+        before = {read_header(directory, segment).identity for segment in chain(directory)} | ({snapshot.identity} if snapshot else set())
+        seq = _replay(directory, machine, start, None, None)
+        keep(directory, Snapshot(seq, machine.digest(), own, machine.parts()))
+        return Migrated(machine, seq, start, seq - start, sorted(before - {own}), agrees, told)
+    finally:
+        leadership.resign()
 
 
 def _newest(folder: Path, told: list[str], own: Identity | None) -> Snapshot | None:

@@ -1,6 +1,6 @@
 import pytest
 
-from polaris.domain.errors import BadLog
+from polaris.domain.errors import BadLog, Unavailable
 from polaris.exchange.gateway import identity as identities
 from polaris.exchange.gateway.identity import OtherKernel, core_modules, identity, kernel_version
 from polaris.exchange.gateway.journal import Journal
@@ -109,6 +109,13 @@ def test_other_rules_are_refused_in_a_snapshot_and_carried_over_on_purpose(tmp_p
     assert (found.seq, found.snapshot_seq, found.replayed) == (80, 80, 0)
     assert recover(tmp_path, "new rules", Witness).machine.seqs == list(range(1, 81))
     assert read_snapshot(tmp_path, list_snapshots(tmp_path)[-1]).identity == identity("new rules")
+
+
+def test_nothing_is_carried_over_while_an_exchange_runs_on_it(tmp_path):
+    journal = written(tmp_path, 30)
+    with pytest.raises(Unavailable, match="another process leads this exchange"):
+        migrate(tmp_path, "new rules", Witness)
+    journal.close()
 
 
 class Forgetful(Witness):
