@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from polaris.exchange.gateway.identity import identity
 from polaris.exchange.gateway.journal import Journal, State
 from polaris.exchange.gateway.note import NOTE, Notes
-from polaris.exchange.gateway.segments import read
+from polaris.exchange.gateway.reading import read
+from polaris.exchange.gateway.scribe import HEADER_BYTES, pack_batch, pack_header, seed_of, segment_name
 from polaris.exchange.words import COMMAND, Commands
 
 RULES = "rules-of-a-test"
 SMALL = 1 << 13  # bytes of a segment: 62 commands
+OURS = tuple(identity(RULES))
 
 
 def some(first: int, count: int) -> tuple[Commands, Notes]:
@@ -45,8 +48,15 @@ class Witness:
         return {"seqs": np.array(self.seqs, np.int64), "names": np.array(self.names, "S36")}
 
 
+def lay_spare(folder: Path) -> None:
+    """Have the next segment ready, so that none is made in haste."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spare").write_bytes(bytes(SMALL))
+
+
 def written(folder: Path, *sizes: int, **options: Any) -> Journal:
     """An open journal with a batch of each size, durable one after the other."""
+    lay_spare(folder)
     journal = Journal.open(folder, RULES, **{"segment_bytes": SMALL, **options})
     for size in sizes:
         more(journal, size)
@@ -73,3 +83,25 @@ def seqs(folder: Path, after_seq: int = 0) -> list[int]:
 
 def segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.journal"))
+
+
+def batch(first: int, count: int, epoch: int = 1, segment: int = 1) -> bytes:
+    """The bytes of a batch, as the scribe writes it."""
+    commands, notes = some(first, count)
+    payload = [commands.tobytes(), notes.tobytes()]
+    return pack_batch(first, count, epoch, 1_000, payload, seed_of(segment, epoch)) + b"".join(payload)
+
+
+def lay(
+    folder: Path, *sizes: int, first: int = 1, epoch: int = 1, continues: tuple[int, int] = (0, 0), identity: Any = OURS, room: int = 1 << 14
+) -> tuple[Path, list[int]]:
+    """A segment with a batch of each size; returns its path and where each batch begins, and the end."""
+    folder.mkdir(exist_ok=True)
+    path = folder / segment_name(first, epoch)
+    data, places, seq = pack_header(first, epoch, identity, continues), [HEADER_BYTES], first
+    for size in sizes:
+        data += batch(seq, size, epoch, first)
+        places.append(len(data))
+        seq += size
+    path.write_bytes(data.ljust(room, b"\0"))
+    return path, places

@@ -9,32 +9,11 @@ from hypothesis import strategies as st
 from polaris.domain.errors import BadLog
 from polaris.exchange.gateway.fence import lead, promote
 from polaris.exchange.gateway.identity import LAYOUT, OtherKernel, identity
-from polaris.exchange.gateway.scribe import BATCH_BYTES, HEADER_BYTES, pack_batch, pack_header, seed_of, segment_name
-from polaris.exchange.gateway.segments import LARGE, Reader, SegmentId, chain, read
+from polaris.exchange.gateway.reading import LARGE, Reader, read
+from polaris.exchange.gateway.scribe import BATCH_BYTES, HEADER_BYTES, segment_name
+from polaris.exchange.gateway.segments import SegmentId, chain
 from polaris.exchange.words import COMMAND
-from tests.unit.exchange.gateway.machines import RULES, seqs, some
-
-OURS = tuple(identity(RULES))
-
-
-def batch(first, count, epoch=1, segment=1):
-    """The bytes of a batch, as the scribe writes it."""
-    commands, notes = some(first, count)
-    payload = [commands.tobytes(), notes.tobytes()]
-    return pack_batch(first, count, epoch, 1_000, payload, seed_of(segment, epoch)) + b"".join(payload)
-
-
-def lay(folder, *sizes, first=1, epoch=1, continues=(0, 0), identity=OURS, room=1 << 14):
-    """A segment with a batch of each size; returns its path and where each batch begins, and the end."""
-    folder.mkdir(exist_ok=True)
-    path = folder / segment_name(first, epoch)
-    data, places, seq = pack_header(first, epoch, identity, continues), [HEADER_BYTES], first
-    for size in sizes:
-        data += batch(seq, size, epoch, first)
-        places.append(len(data))
-        seq += size
-    path.write_bytes(data.ljust(room, b"\0"))
-    return path, places
+from tests.unit.exchange.gateway.machines import OURS, RULES, batch, lay, seqs, some
 
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=30), after=st.integers(0, 1300), large=st.booleans())
@@ -73,7 +52,7 @@ def test_a_journal_torn_at_any_byte_of_its_last_batches_keeps_the_whole_ones_and
             assert (cut == "") == (lost == 0)
             if lost:
                 assert f"{torn}: cut {lost} bytes at offset {end}, behind seq {reader.seq}" in cut
-            assert torn.stat().st_size == end
+            assert torn.read_bytes() == left[:end] + bytes(len(left) - end)
             assert seqs(folder) == list(range(1, reader.seq + 1))
 
 
@@ -228,3 +207,34 @@ def test_commands_that_are_read_can_be_run_where_they_lie(tmp_path):
     assert commands.dtype == COMMAND and commands.flags.writeable and commands.flags.c_contiguous
     assert np.shares_memory(commands, commands.view(np.int64))
     assert os.listdir(tmp_path) == [segment_name(1, 1)]
+
+
+def test_who_follows_does_not_go_on_to_a_segment_that_a_deposed_leader_began(tmp_path):
+    lay(tmp_path, 3)
+    lead(tmp_path).resign()
+    reader = Reader(tmp_path, follows=True)
+    assert [len(commands) for commands, _ in reader.portions()] == [3]
+    promote(tmp_path)
+    lay(tmp_path, 5, first=4, continues=(1, 1))
+    assert list(reader.portions()) == []
+    lay(tmp_path, 1, first=4, epoch=2, continues=(1, 1))
+    assert [commands["seq"].tolist() for commands, _ in reader.portions()] == [[4]]
+    assert reader.segment == (2, 4)
+    reader.close()
+
+
+def test_who_begins_to_follow_while_nobody_has_gone_on_from_the_last_leader_waits(tmp_path):
+    lay(tmp_path, 3)
+    lead(tmp_path).resign()
+    promote(tmp_path)
+    reader = Reader(tmp_path, follows=True)
+    assert list(reader.portions()) == []
+    lay(tmp_path, 1, first=4, epoch=2, continues=(1, 1))
+    assert sum(len(commands) for commands, _ in reader.portions()) == 4
+    reader.close()
+
+
+def test_a_segment_that_says_it_continues_a_later_one_is_an_error(tmp_path):
+    lay(tmp_path, 3, continues=(1, 1))
+    with pytest.raises(BadLog, match="offset 88: it says that it continues"):
+        seqs(tmp_path)

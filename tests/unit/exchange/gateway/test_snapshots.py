@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from polaris.domain.errors import BadLog
+from polaris.exchange.gateway.fence import lead
 from polaris.exchange.gateway.recovery import recover
+from polaris.exchange.gateway.scribe import segment_name
 from polaris.exchange.gateway.snapshots import list_snapshots, read_snapshot, retire, write_snapshot
 from polaris.exchange.words import COMMAND
-from tests.unit.exchange.gateway.machines import RULES, Witness, segments, some, written
+from tests.unit.exchange.gateway.machines import RULES, Witness, lay, some, written
 
 
 def kept(folder, seq):
@@ -45,6 +47,13 @@ def test_a_snapshot_that_would_know_more_than_the_journal_is_refused(tmp_path):
         kept(tmp_path / "nowhere", 1)
 
 
+def test_a_leader_that_has_just_begun_can_keep_what_it_found(tmp_path):
+    written(tmp_path, 60, 5).close()
+    lead(tmp_path).resign()
+    kept(tmp_path, 65)
+    assert list_snapshots(tmp_path) == [65]
+
+
 def test_a_snapshot_damaged_at_any_place_is_not_believed(tmp_path):
     written(tmp_path, 5).close()
     path = kept(tmp_path, 5)
@@ -75,18 +84,17 @@ def test_a_snapshot_under_another_name_is_not_believed(tmp_path):
 
 
 def test_only_what_the_older_of_two_whole_snapshots_covers_is_retired(tmp_path):
-    journal = written(tmp_path, *[30] * 12)
-    assert len(segments(tmp_path)) == 6
+    for first in range(1, 361, 60):
+        lay(tmp_path, 30, 30, first=first, continues=(1, first - 60) if first > 1 else (0, 0))
     first = kept(tmp_path, 45)
     assert retire(tmp_path) == []
     kept(tmp_path, 185)
     kept(tmp_path, 300)
     gone = retire(tmp_path)
-    assert sorted(gone) == sorted([first, *(tmp_path / f"{seq:020d}.00000001.journal" for seq in (1, 61, 121))])
+    assert sorted(gone) == sorted([first, *(tmp_path / segment_name(seq, 1) for seq in (1, 61, 121))])
     assert recover(tmp_path, RULES, Witness).machine.seqs == list(range(1, 361))
     (tmp_path / f"{300:020d}.snapshot").write_bytes(b"damaged")
     again = recover(tmp_path, RULES, Witness)
     assert again.snapshot_seq == 185 and again.machine.seqs == list(range(1, 361))
     with pytest.raises(BadLog, match="not a whole snapshot"):
         retire(tmp_path)
-    journal.close()
