@@ -2,7 +2,8 @@
 
 The stream: 45 % limit orders near the touch, 40 % cancels of orders that live, 10 % marketable orders (market, IOC, FOK, crossing
 limits), 5 % amends, half of them smaller at the same price. It is made beforehand against an engine of its own, so that cancels and
-amends hit; the measured engine is given the same commands in batches of 4,096 and hands out every event as an array. Peers on such a
+amends hit; the measured engine is given the same commands in batches of 4,096 and hands out every event as an array. The same stream
+is run with accounts: 1,000 of them, each order checked against every limit and its balance, every fill paid with fees. Peers on such a
 stream and one core: liquibook (C++) 8.4 M/s on one book, 3.8 M/s on 100.
 """
 
@@ -11,18 +12,46 @@ import time
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 from polaris.domain.kernel import kernel
 from polaris.exchange import COMMAND, MatchingEngine
+from polaris.exchange.accounts import Money
+from polaris.exchange.admission import refusal
 from polaris.exchange.arena import AT_ORDERS, LOW, OWNER, SHOWN, find
 from polaris.exchange.bits import U
 from polaris.exchange.matching import step
-from polaris.exchange.words import AMEND, CANCEL, EVENT_WORDS, FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, SUBMIT, TICKS
+from polaris.exchange.telling import endmost
+from polaris.exchange.words import (
+    AMEND,
+    CANCEL,
+    DEPOSIT,
+    EVENT_WORDS,
+    FOK,
+    GTC,
+    IOC,
+    LIMIT,
+    LIMIT_DAY,
+    LIMIT_SECOND,
+    MARKET,
+    MIN_LOTS,
+    MIN_NOTIONAL,
+    POST_ONLY,
+    REJECTED,
+    SET_FEE,
+    SET_LIMIT,
+    SET_RULE,
+    SUBMIT,
+    TICKS,
+)
 
 BATCH = 4096
 LOWEST = 1_000_000  # ticks
 MIDDLE = TICKS // 2
 RESTING = 1_000  # orders a book holds about
+ACCOUNTS = 1_000  # that order
 DEPTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -67,7 +96,7 @@ def write(dice, arena, rows, start, end, books, resting, spread, only_rest, ids,
             kind = 0
         sell = roll(dice, 2)
         side = (0xFF << 24) if sell else (1 << 24)
-        account = 1 + roll(dice, 1000)
+        account = 1 + roll(dice, ACCOUNTS)
         price, quantity, order_id, word = 0, 0, next_id, SUBMIT
         if kind == 0:
             away = min(roll(dice, spread), roll(dice, spread))
@@ -140,12 +169,31 @@ def capacity(books: int, resting: int) -> int:
     return min(3 * books * resting + 1024, 2**21 - 1)
 
 
-def rate(n: int, books: int, resting: int, repeats: int) -> tuple[float, float, list[float]]:
+def with_accounts(books: int, resting: int) -> MatchingEngine:
+    """An engine whose accounts are rich, and have a limit of every kind."""
+    money = Money(ACCOUNTS + 1, books + 1, [(book + 1, 0, 1_000, 10) for book in range(books)])
+    engine = MatchingEngine([LOWEST] * books, capacity(books, resting), money)
+    deposits = np.zeros(ACCOUNTS * (books + 1), COMMAND)
+    deposits["operation"], deposits["quantity"] = DEPOSIT, 10**15
+    deposits["account"], deposits["book"] = np.repeat(np.arange(ACCOUNTS) + 1, books + 1), np.tile(np.arange(books + 1), ACCOUNTS)
+    limits = np.zeros(LIMIT_DAY, COMMAND)
+    limits["operation"], limits["book"], limits["price"] = SET_LIMIT, -1, 10**14
+    limits["trigger"] = np.arange(LIMIT_DAY) + 1
+    limits["price"][LIMIT_SECOND - 1] = 10**9
+    settings = np.zeros(3, COMMAND)
+    settings["operation"], settings["book"] = (SET_FEE, SET_RULE, SET_RULE), -1
+    settings["trigger"], settings["price"], settings["quantity"] = (0, MIN_LOTS, MIN_NOTIONAL), (900, 1, 1), 1_000
+    if (engine.run(np.concatenate([deposits, limits, settings]))["kind"] == REJECTED).any():
+        raise RuntimeError("the engine of the measurement refused its own settings")
+    return engine
+
+
+def rate(n: int, books: int, resting: int, repeats: int, accounts: bool = False) -> tuple[float, float, list[float]]:
     """(commands a CPU-second: the median of the repeats, events a command, shares of the four kinds)."""
     filling, commands, mix = stream(n, books, resting)
     rates, told = [], 0
     for _ in range(repeats):
-        engine = MatchingEngine([LOWEST] * books, capacity(books, resting))
+        engine = with_accounts(books, resting) if accounts else MatchingEngine([LOWEST] * books, capacity(books, resting))
         engine.run(filling)
         told = 0
         start = time.process_time_ns()
@@ -153,6 +201,72 @@ def rate(n: int, books: int, resting: int, repeats: int) -> tuple[float, float, 
             told += len(engine.run(commands[at : at + BATCH]))
         rates.append(n * 1e9 / (time.process_time_ns() - start))
     return float(np.median(rates)), told / n, mix
+
+
+def _cycles(typing: Any, _: Any) -> Any:
+    """The processor's own count of time."""
+
+    def count(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = builder.module.declare_intrinsic("llvm.readcyclecounter", fnty=ir.FunctionType(ir.IntType(64), []))
+        return builder.call(function, [])
+
+    return types.int64(types.int64), count
+
+
+cycles: Any = intrinsic(_cycles)
+
+
+@kernel
+def timed(arena, commands, n, events, spent, check):  # type: ignore[no-untyped-def]
+    """Do commands one by one, nothing fetched ahead.
+
+    spent  int64[n]  cycles of each; check: of the check of an order alone, done before the order itself, 0 for other commands
+    """
+    for i in range(n):
+        at = 8 * i
+        word = commands[at]
+        if check:
+            if word & 0xFF != SUBMIT:
+                step(arena, commands, at, events, 0)
+                continue
+            book, sell = word >> 32, (word >> 31) & 1
+            traits = (word >> 8 & 0xFFFF) << 32
+            limit = endmost(sell) if commands[at + 2] == 0 else commands[at + 2] - LOWEST
+            start = cycles(i)
+            refusal(arena, book, sell, traits, limit, 0, commands[at + 3], commands[at + 6] & LOW, 0)
+            spent[i] = cycles(i) - start
+            step(arena, commands, at, events, 0)
+            continue
+        start = cycles(i)
+        step(arena, commands, at, events, 0)
+        spent[i] = cycles(i) - start
+
+
+def costs(n: int, books: int) -> dict[str, dict[str, float]]:
+    """Nanoseconds of a command in the kernel, without accounts and with them, and of the check alone: p50 and p99."""
+    filling, commands, _ = stream(n, books, RESTING)
+    events = np.zeros(EVENT_WORDS * 1_000_000, np.int64)
+    words = commands.view(np.int64)
+    found = {}
+    for name in ("without", "with", "check"):
+        engine = MatchingEngine([LOWEST] * books, capacity(books, RESTING)) if name == "without" else with_accounts(books, RESTING)
+        engine.run(filling)
+        spent = np.zeros(n, np.int64)
+        began, start = time.perf_counter_ns(), now(0)
+        timed(engine.arena, words, n, events, spent, name == "check")
+        cycle = (time.perf_counter_ns() - began) / (now(0) - start)
+        found[name] = quantiles(spent[spent > 0][1_000:] * cycle)
+    return found
+
+
+@kernel
+def now(zero):  # type: ignore[no-untyped-def]
+    """The processor's own count of time now."""
+    return cycles(zero)
+
+
+def quantiles(spent: Any) -> dict[str, float]:
+    return {f"p{name}": round(float(np.percentile(spent, float(name))), 1) for name in ("50", "99", "99.9")}
 
 
 def single(n: int) -> dict[str, float]:
@@ -188,6 +302,8 @@ def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dic
     hundred, _, _ = rate(messages, 100, RESTING, repeats)
     calls = single(min(messages, 300_000))
     curve = {depth: 1e9 / rate(messages // 4, 1, depth, repeats)[0] for depth in DEPTHS}
+    paid, paid_hundred = rate(messages, 1, RESTING, repeats, True)[0], rate(messages, 100, RESTING, repeats, True)[0]
+    command = {books: costs(min(messages, 1_000_000), books) for books in (1, 100)}
     result: dict[str, Any] = {
         "one_book": round(one),
         "hundred_books": round(hundred),
@@ -196,6 +312,12 @@ def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dic
         "depth_curve": {str(depth): round(cost, 1) for depth, cost in curve.items()},
         "mix": dict(zip(("limit", "cancel", "marketable", "amend"), mix, strict=True)),
         "events_a_message": round(events, 3),
+        "accounts": {
+            "one_book": round(paid),
+            "hundred_books": round(paid_hundred),
+            "command_ns": {str(books): {name: found[name] for name in ("without", "with")} for books, found in command.items()},
+            "check_ns": {str(books): found["check"] for books, found in command.items()},
+        },
     }
     if not json:
         print(f"bench_matching · Python {platform.python_version()} · {messages:,} messages, {RESTING:,} orders resting in a book, median of {repeats}")
@@ -203,6 +325,11 @@ def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dic
         print(f"one book    {one / 1e6:6.2f} M messages a CPU-second   target 12   liquibook (C++) 8.4")
         print(f"100 books   {hundred / 1e6:6.2f} M messages a CPU-second   target  8   liquibook (C++) 3.8")
         print("single call " + "  ".join(f"{quantile} {value:,.0f} ns" for quantile, value in calls.items()) + "   target p50 600")
+        print(f"accounts    {paid / 1e6:6.2f} M messages a CPU-second on one book, {paid_hundred / 1e6:.2f} M on 100")
+        for books, found in command.items():
+            for name, of in (("without", "a command without accounts"), ("with", "a command with them"), ("check", "the check of an order alone")):
+                print(f"{books:>4} books  " + "  ".join(f"{quantile} {value:,.0f} ns" for quantile, value in found[name].items()) + f"   {of}")
+        print("            target: the check p99 1,000 ns")
         for depth, cost in curve.items():
             print(f"{depth:>9,} resting  {cost:6.1f} ns a message")
     return result

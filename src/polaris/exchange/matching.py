@@ -10,8 +10,10 @@ of `words`. `sell` is 1 for an order to sell, 0 to buy; prices inside are ticks 
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.domain.prefetch import prefetch
+from polaris.exchange.accounts import LINE, account_line, balance_line, position_line
 from polaris.exchange.admission import count, refusal
 from polaris.exchange.arena import (
+    ACCOUNTS,
     AFTER,
     AT_ACCOUNTS,
     AT_BOOKS,
@@ -19,6 +21,7 @@ from polaris.exchange.arena import (
     AT_LEVELS,
     AT_ORDERS,
     AT_OUTBOX,
+    BASE,
     BEFORE,
     BOOK_WORDS,
     BOOKS,
@@ -35,6 +38,7 @@ from polaris.exchange.arena import (
     NOW,
     OUTBOX_ROOM,
     OWNER,
+    QUOTE,
     RULE,
     SEQ,
     TEN_SECONDS,
@@ -121,7 +125,7 @@ def process(arena, commands, start, end, events, n, room):  # type: ignore[no-un
     Stops before a command whose events might not fit: arena[DONE] is how many were done.
     """
     mask, at_ids, at_orders, at_levels = arena[U(MASK)], arena[U(AT_IDS)], arena[U(AT_ORDERS)], arena[U(AT_LEVELS)]
-    books = arena[U(BOOKS)]
+    books, money = arena[U(BOOKS)], arena[U(AT_ACCOUNTS)] != 0
     for i in range(start, end):
         if i + 8 < end:  # memory is far: ask for what the commands to come will touch
             ahead = 8 * (i + 8)
@@ -133,6 +137,8 @@ def process(arena, commands, start, end, events, n, room):  # type: ignore[no-un
                 if 0 <= tick < TICKS:
                     place = 4 * book + ((word >> 31) & 1)
                     prefetch(arena, at_levels + (((place << TICKS_BITS) + tick) << 1))
+                if money:
+                    fetch(arena, commands[U(ahead + 6)] & LOW, book, (word >> 31) & 1)
             near = 8 * (i + 5)
             if commands[U(near)] & 0xFF != SUBMIT:
                 prefetch(arena, at_orders + 8 * arena[U(at_ids + 2 * (commands[U(near + 1)] & mask) + 1)])
@@ -141,13 +147,27 @@ def process(arena, commands, start, end, events, n, room):  # type: ignore[no-un
                 order = at_orders + 8 * arena[U(at_ids + 2 * (commands[U(near + 1)] & mask) + 1)]
                 prefetch(arena, at_orders + 8 * arena[U(order + BEFORE)])
                 prefetch(arena, at_orders + 8 * arena[U(order + AFTER)])
-                prefetch(arena, level_of(arena, arena[U(order + TRAITS)] & LOW, arena[U(order + OWNER)] & LOW))
+                traits = arena[U(order + TRAITS)]
+                prefetch(arena, level_of(arena, traits & LOW, arena[U(order + OWNER)] & LOW))
+                if money:
+                    fetch(arena, arena[U(order + OWNER)] >> 32, (traits & LOW) >> 2, traits & 1)
         if room - n < ROOM + ROOM_AN_ORDER * arena[U(LIVE)] + ROOM_AN_ICEBERG * arena[U(ICEBERGS)]:
             arena[U(DONE)] = i - start
             return n
         n = step(arena, commands, 8 * i, events, n)
     arena[U(DONE)] = end - start
     return n
+
+
+@inlined
+def fetch(arena, account, book, sell):  # type: ignore[no-untyped-def]
+    """Ask for what an order of this account will touch."""
+    if account < arena[U(ACCOUNTS)]:
+        line = AT_BOOKS + BOOK_WORDS * book
+        prefetch(arena, account_line(arena, account))
+        prefetch(arena, account_line(arena, account) + LINE)
+        prefetch(arena, position_line(arena, account, book))
+        prefetch(arena, balance_line(arena, account, arena[U(line + (BASE if sell else QUOTE))]))
 
 
 @kernel

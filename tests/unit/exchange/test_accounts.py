@@ -186,6 +186,14 @@ def test_an_immediate_order_needs_what_would_trade_and_not_its_limit(tell):
     assert tell(*RICH, *asks, deposit(4, QUOTE, 2 * 5 * TICK), order).words == ["accepted", "fill", "expired, remainder"]
 
 
+def test_the_hidden_lots_of_an_iceberg_cost_their_price_too(tell):
+    asks = submit(1, SELL, 5, 6, account=2, display=2), submit(2, SELL, 5, 1, account=2), submit(3, SELL, 8, 9, account=2)
+    market = submit(4, BUY, 0, 8, order_type=w.MARKET, time_in_force=w.IOC, account=4)
+    cost = (7 * 5 + 8) * TICK
+    assert tell(*RICH, *asks, deposit(4, QUOTE, cost - 1), market).words == ["rejected, insufficient balance"]
+    assert tell(*RICH, *asks, deposit(4, QUOTE, cost), market).has(4, QUOTE) == (0, 0)
+
+
 def test_an_order_that_can_not_fill_whole_costs_nothing(tell):
     order = submit(3, BUY, 7, 9, time_in_force=w.FOK, account=4)
     assert tell(*RICH, submit(1, SELL, 5, 2, account=2), order).words == ["accepted", "expired, not fillable"]
