@@ -246,6 +246,14 @@ def test_positions_cost_what_was_paid_and_the_result_is_what_came_back(tell):
     assert told.position(2) == (-10, 68 * TICK)
 
 
+def test_a_sellers_fee_counts_into_the_result_of_the_day_and_a_buyers_does_not(tell):
+    fees = operation(w.SET_FEE, order_id=0, price=1_000, quantity=100_000)
+    told = tell(*RICH, fees, submit(1, BUY, 5, 4, account=2), submit(2, SELL, 5, 4, account=1))
+    assert told.ledger.balances["result"][1, QUOTE] == -(4 * 5 * TICK) // 10
+    assert told.ledger.balances["result"][2].tolist() == [0, 0]
+    assert told.ledger.balances["result"][0].tolist() == [0, 0]
+
+
 def test_a_position_can_turn_and_what_is_new_costs_the_new_price(tell):
     trades = [submit(1, SELL, 5, 4, account=2), submit(2, BUY, 5, 4, account=1)]
     told = tell(*RICH, *trades, submit(3, BUY, 7, 10, account=3), submit(4, SELL, 7, 10, account=1))
