@@ -45,7 +45,7 @@ class Run:
         if not len(kept):
             return {"p50_us": float("nan"), "p99_us": float("nan"), "p999_us": float("nan"), "achieved": 0.0}
         p50, p99, p999 = np.percentile(kept, (50, 99, 99.9))
-        return {"p50_us": round(p50, 1), "p99_us": round(p99, 1), "p999_us": round(p999, 1), "achieved": round(self.answered / self.seconds, 1)}
+        return {"p50_us": round(float(p50), 1), "p99_us": round(float(p99), 1), "p999_us": round(float(p999), 1), "achieved": round(self.answered / self.seconds, 1)}
 
 
 def text_frame(payload: bytes) -> bytes:

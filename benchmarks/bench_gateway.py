@@ -1,0 +1,187 @@
+"""bench_gateway: orders a real exchange takes over its WebSocket API: how long an answer takes at a rate, and where it stops.
+
+The whole way counts: a frame of JSON over TCP, a session that logged on with Ed25519, every check, the core with accounts, the register,
+market data, the journal in its own process, the answer. The load is an open loop in a process of its own (`open_loop`): latency is from
+when an order was due. Durable: an answer is sent after `fdatasync`; what that takes on this disk is printed beside it.
+"""
+
+import asyncio
+import base64
+import json as documents
+import multiprocessing
+import platform
+import random
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from open_loop import Run, run, text_frame
+from polaris.exchange.gateway.disk import sync_times
+
+CONNECTIONS: Final = 4
+MIDDLE: Final = 7_850_000  # ticks of a cent
+SPREAD: Final = 40  # ticks beside it that orders are placed at
+RATES: Final = {"durable": (5_000, 10_000, 20_000), "memory": (10_000, 20_000, 50_000)}
+STEPS: Final = (10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 120_000)  # of the search for the end
+KEPT_UP: Final = 0.95  # of a rate, answered: it is carried
+PLENTY: Final = 10**9
+
+
+def serve(pipe: Any, durability: str, folder: str, public: str) -> None:
+    """The exchange, in a process of its own, until its pipe closes."""
+    import uvloop
+
+    uvloop.run(_serve(pipe, durability, Path(folder), public))
+
+
+async def _serve(pipe: Any, durability: str, folder: Path, public: str) -> None:
+    from polaris.app.exchange.house import House, Plan
+    from polaris.app.settings import Settings
+    from polaris.app.steady import steady
+    from polaris.exchange import words as w
+    from polaris.exchange.gateway.binance.limits import Limits
+    from polaris.exchange.gateway.note import NOTE
+    from polaris.exchange.gateway.venue import command
+
+    limits = Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY)
+    rules = Settings().exchange.rules()
+    house = await House.open(Plan(rules=rules, folder=folder, durability=durability, limits=limits, ports={"binance": 0}, snapshot_ns=0))  # type: ignore[arg-type]
+    key = house.keys.create_ed25519(1, public)
+    rich = [command(w.DEPOSIT, account=1, book=asset, quantity=10**17) for asset in range(len(rules.assets))]
+    house.venue.ask(rich, [bytes(NOTE.itemsize)] * len(rich))
+    steady()
+    assert house.binance is not None
+    pipe.send((house.binance.port, key.name))
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+        pipe.send(time.process_time())
+    finally:
+        await house.close()
+
+
+def connect(port: int, name: str, key: Ed25519PrivateKey) -> socket.socket:
+    """A connection that is logged on."""
+    line = socket.create_connection(("127.0.0.1", port))
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.sendall(
+        b"GET /ws-api/v3?returnRateLimits=false HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    _until(line, b"\r\n\r\n")
+    now = int(time.time() * 1000)
+    signature = base64.b64encode(key.sign(f"apiKey={name}&timestamp={now}".encode())).decode()
+    asked = {"id": "on", "method": "session.logon", "params": {"apiKey": name, "timestamp": now, "signature": signature}}
+    line.sendall(text_frame(documents.dumps(asked).encode()))
+    if b'"status":200' not in (said := _until(line, b"}")):
+        raise ConnectionError(f"the exchange did not let us on: {said!r}")
+    return line
+
+
+def _until(line: socket.socket, mark: bytes) -> bytes:
+    said = b""
+    while mark not in said:
+        part = line.recv(65536)
+        if not part:
+            raise ConnectionError(f"the exchange went away after {said!r}")
+        said += part
+    return said
+
+
+def orders(first: int, n: int, dice: random.Random) -> list[bytes]:
+    """n orders as frames: limits near the touch of one book, half of them to buy; one in ten crosses."""
+    now = int(time.time() * 1000)
+    frames = []
+    for number in range(first, first + n):
+        sells = dice.random() < 0.5
+        away = dice.randrange(SPREAD) - SPREAD // 10
+        ticks = MIDDLE + (away if sells else -away)
+        frames.append(
+            text_frame(
+                b'{"id":"%d","method":"order.place","params":{"symbol":"BTCUSDT","side":"%b","type":"LIMIT","timeInForce":"GTC","price":"%d.%02d",'
+                b'"quantity":"0.%05d","newClientOrderId":"c%010d","recvWindow":60000,"timestamp":%d}}'
+                % (number - first, b"SELL" if sells else b"BUY", ticks // 100, ticks % 100, 100 + dice.randrange(900), number, now)
+            )
+        )
+    return frames
+
+
+class Exchange:
+    """One exchange and the connections to it."""
+
+    def __init__(self, durability: str, folder: str) -> None:
+        private = Ed25519PrivateKey.generate()
+        public = base64.b64encode(private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)).decode()
+        spawning = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawning.Pipe()
+        self._process = spawning.Process(target=serve, args=(theirs, durability, folder, public))
+        self._process.start()
+        if not self._pipe.poll(300):
+            raise TimeoutError("the exchange did not open within 300 s")
+        port, name = self._pipe.recv()
+        self.lines = [connect(port, name, private) for _ in range(CONNECTIONS)]
+        self._sent, self._dice = 0, random.Random(7)
+
+    def load(self, rate: float, seconds: float) -> Run:
+        """Orders at a rate for so long."""
+        n = int(rate * seconds)
+        frames = orders(self._sent, n, self._dice)
+        self._sent += n
+        return run(self.lines, frames, rate)
+
+    def close(self) -> float:
+        """End it; the CPU seconds it took."""
+        for line in self.lines:
+            line.close()
+        self._pipe.send("end")
+        spent: float = self._pipe.recv()
+        self._process.join(60)
+        return spent
+
+
+def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float]:
+    """Latency at each rate; and the most that was carried."""
+    with tempfile.TemporaryDirectory() as folder:
+        exchange = Exchange("disk" if durability == "durable" else "memory", folder)
+        try:
+            exchange.load(2_000, 1.0)  # warm
+            rates = {}
+            for rate in RATES[durability]:
+                rates[str(rate)] = exchange.load(rate, seconds).figures()
+            best = 0.0
+            if durability == "memory":
+                for rate in STEPS:
+                    told = exchange.load(rate, min(2.0, seconds))
+                    best = max(best, told.figures()["achieved"])
+                    if told.figures()["achieved"] < KEPT_UP * rate:
+                        break
+        finally:
+            exchange.close()
+    return rates, best
+
+
+def main(json: bool = False, seconds: float = 3.0) -> dict[str, Any]:
+    """Measure; returns latencies by rate, durable and from memory, the most orders a second that were carried, and what the disk takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = sync_times(folder)
+    durable, _ = measure("durable", seconds)
+    memory, saturation = measure("memory", seconds)
+    result = {"durable": durable, "memory": memory, "saturation": round(saturation), "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
+    if not json:
+        print(f"bench_gateway · Python {platform.python_version()} · open loop, {CONNECTIONS} connections, {seconds:g} s a rate; microseconds from when an order was due")
+        print(f"this disk's fdatasync   p50 {disk.p50_us:,.0f}   p99 {disk.p99_us:,.0f} us")
+        for name, rates in (("durable", durable), ("memory", memory)):
+            for rate, told in rates.items():
+                print(
+                    f"{name:<8} {int(rate):>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}   p99.9 {told['p999_us']:>10,.0f}   achieved {told['achieved']:>9,.0f}/s"
+                )
+        print(f"saturation {saturation:,.0f} orders/s   targets: durable 20,000/s at p50 1,000 and p99 10,000; memory 50,000/s at p50 150; saturation 80,000/s")
+    return result
+
+
+if __name__ == "__main__":
+    main()
