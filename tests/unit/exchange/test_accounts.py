@@ -124,6 +124,7 @@ def test_a_transfer_goes_between_accounts_of_one_master_or_the_house_only(tell):
 def test_a_buy_locks_its_lots_at_its_limit_and_a_sell_its_lots(tell):
     assert tell(*RICH, submit(1, BUY, 7, 5, account=1)).has(1, QUOTE) == (1_000_000 - 7 * 5 * TICK, 7 * 5 * TICK)
     assert tell(*RICH, submit(1, SELL, 7, 5, account=1)).has(1, BASE) == (1_000_000 - 5 * LOT, 5 * LOT)
+    assert tell(*RICH, submit(1, SELL, 7, 5, account=1, display=2)).has(1, BASE)[1] == 5 * LOT  # hidden ones too
 
 
 @pytest.mark.parametrize(("side", "asset", "need"), [(BUY, QUOTE, 7 * 5 * TICK), (SELL, BASE, 5 * LOT)])
