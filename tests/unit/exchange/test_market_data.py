@@ -11,7 +11,7 @@ from polaris.exchange import MatchingEngine
 from polaris.exchange.marketdata import ADD, CHANGE, DAY, HOUR, INTERVALS, MINUTE, REMOVE, SECOND, Average, Kept, MarketData
 from polaris.exchange.marketdata.periods import base_of, period_of, starts
 from polaris.exchange.marketdata.rows import TRADE
-from polaris.exchange.words import COMMAND, IOC, MARKET, STOP, STOP_LIMIT
+from polaris.exchange.words import COMMAND, DECREMENT, IOC, MARKET, STOP, STOP_LIMIT
 from tests.unit.exchange.commands import LOWEST, Fields, amend, cancel, clock, commands, mass_cancel, submit
 
 LARGEST = 2**63 - 1
@@ -127,6 +127,23 @@ def test_an_order_that_shrinks_keeps_its_place():
     venue = Venue()
     venue.do(submit(1, BUY, 100, 5), submit(2, BUY, 100, 4))
     assert orders(venue.do(amend(1, 2)).orders) == [(CHANGE, 1, 100, 2)]
+    assert orders(venue.do(submit(3, SELL, 100, 1)).orders) == [(CHANGE, 1, 100, 1)]
+    assert orders(venue.do(cancel(1)).orders) == [(REMOVE, 1, 100, 1)]
+
+
+def test_a_stop_that_fires_stands_where_its_limit_is():
+    venue = Venue()
+    venue.do(submit(1, SELL, 100, 1), submit(2, BUY, 98, 3, order_type=STOP_LIMIT, trigger=100))
+    told = venue.do(submit(3, BUY, 100, 1))
+    assert orders(told.orders) == [(REMOVE, 1, 100, 1), (ADD, 2, 98, 3)]
+
+
+def test_orders_that_shrank_instead_of_trading_with_their_own_account_are_told_of():
+    venue = Venue()
+    venue.do(submit(1, SELL, 100, 5, account=7))
+    told = venue.do(submit(2, BUY, 100, 2, account=7, prevention=DECREMENT))
+    assert (orders(told.orders), len(told.trades)) == ([(CHANGE, 1, 100, 3)], 0)
+    assert spans(told.changes) == [(0, 2, 3)]
 
 
 def test_orders_that_joined_a_queue_in_one_fold_are_told_in_the_order_they_stand_in():
@@ -149,6 +166,7 @@ def test_a_top_is_told_where_its_price_or_its_lots_changed_and_only_there():
     assert venue.do(submit(1, BUY, 100, 5)).tops[["book", "update_id", "bid", "bid_lots"]].tolist() == [(0, 1, 100, 5)]
     assert len(venue.do(submit(2, BUY, 99, 5)).tops) == 0
     assert venue.do(submit(3, BUY, 100, 1)).tops["bid_lots"].tolist() == [6]
+    assert venue.do(submit(4, BUY, 101, 6)).tops[["bid", "bid_lots"]].tolist() == [(101, 6)]
 
 
 def test_a_conflated_stream_tells_once_an_interval_what_stands_at_its_end():
@@ -198,8 +216,15 @@ def test_trades_of_one_taker_at_one_price_are_one_aggregate_and_numbers_are_dens
 
 def test_two_commands_of_one_order_are_two_aggregates():
     venue = Venue()
-    venue.do(submit(1, SELL, 100, 5), submit(2, BUY, 100, 1), submit(3, BUY, 100, 1))
+    venue.do(submit(1, SELL, 100, 5), submit(2, BUY, 100, 1), submit(2, BUY, 100, 1))
     assert venue.market.aggregates(0)["quantity"].tolist() == [1, 1]
+
+
+def test_two_takers_of_one_command_are_two_aggregates():
+    venue = Venue()
+    stops = [submit(i, BUY, 100, 1, order_type=STOP_LIMIT, trigger=100) for i in (2, 3)]
+    told = venue.do(submit(1, SELL, 100, 5), *stops, submit(4, BUY, 100, 1))
+    assert told.aggregates[["taker_id", "quantity"]].tolist() == [(4, 1), (2, 1), (3, 1)]
 
 
 def test_the_newest_trades_are_kept_and_their_numbers_go_on():
@@ -292,11 +317,12 @@ def test_an_unknown_interval_is_refused_by_name():
 
 
 def test_sums_stop_at_the_largest_number_instead_of_wrapping():
-    venue = Venue(Kept(), lowest=(2**50 - 100,))
-    venue.trade(0, 2**50 - 50, 2**42)
-    venue.trade(1, 2**50 - 50, 2**10)
+    venue = Venue(Kept(), lowest=(2**49,))
+    venue.trade(0, 2**49 + 1, 2**40)  # a product of which 2**40 would be left
+    assert venue.market.kline(0, "1w", 1)["quote_volume"] == LARGEST
+    venue.trade(1, 2**49 + 1, 2**10)
     kline = venue.market.kline(0, "1w", 1)
-    assert (kline["volume"], kline["quote_volume"], kline["trades"]) == (2**42 + 2**10, LARGEST, 2)
+    assert (kline["volume"], kline["quote_volume"], kline["trades"]) == (2**40 + 2**10, LARGEST, 2)
 
 
 # ticker
@@ -405,6 +431,15 @@ def test_a_damaged_snapshot_is_refused_and_so_is_one_of_other_books():
         MarketData.restored(venue.engine.arena, snapshot[:-1] + bytes([snapshot[-1] ^ 1]))
     with pytest.raises(ValueError, match="2 books; expected version 1 and 1"):
         MarketData.restored(MatchingEngine().arena, snapshot)
+
+
+def test_the_streams_of_one_that_goes_on_begin_where_the_snapshot_ended():
+    venue = Venue()
+    venue.do(submit(1, BUY, 100, 5), submit(2, BUY, 101, 5))
+    market = MarketData.restored(venue.engine.arena, venue.market.snapshot())
+    told = market.fold(venue.engine.run(commands(cancel(1))))
+    assert spans(told.changes) == [(0, 3, 3)]
+    assert [spans(changes) for _, changes in market.due(SECOND)] == [[(0, 3, 3)], [(0, 3, 3)]]
 
 
 def test_a_snapshot_may_be_taken_up_by_one_that_keeps_less():

@@ -28,7 +28,7 @@ from polaris.exchange.arena import (
     next_tick,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.marketdata.rows import ADD, DIFF, LEVEL, ORDER_CHANGE, TOP, Rows, Words
+from polaris.exchange.marketdata.rows import ADD, DIFF, LEVEL, ORDER_CHANGE, TOP, Rows, Words, sparse
 from polaris.exchange.marketdata.touched import (
     AT_LINES,
     LAST_TS,
@@ -87,7 +87,7 @@ class Depth:
         self._periods = [0] * len(intervals_ns)  # the last one of each interval that was told
         self._seen = new_memory(engine)
         self._lines = self._seen[AT_LINES : AT_LINES + LINE_WORDS * self.books].reshape(-1, LINE_WORDS)
-        self._marks = np.zeros(self.books << (TICKS_BITS + 1), np.uint8)
+        self._marks = sparse(self.books << (TICKS_BITS + 1), np.uint8)
         self._told = np.zeros((1 + len(intervals_ns), self.books), np.int64)  # of each stream and book, the last update id
         self._counts = np.zeros(len(intervals_ns), np.int64)
         self._pending = np.zeros((len(intervals_ns), 0), np.int64)

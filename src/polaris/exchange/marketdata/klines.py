@@ -13,7 +13,7 @@ from polaris.domain.kernel import inlined, kernel
 from polaris.domain.orders import BUY
 from polaris.exchange.bits import U
 from polaris.exchange.marketdata.periods import BASES, base_of, period_of, starts
-from polaris.exchange.marketdata.rows import DAY, HOUR, KLINE, MINUTE, SECOND, Rows, Words
+from polaris.exchange.marketdata.rows import DAY, HOUR, KLINE, MINUTE, SECOND, Rows, Words, sparse
 
 LARGEST = 2**63 - 1
 NEAR = 9.2e18  # below LARGEST
@@ -35,7 +35,7 @@ class Klines:
 
     def __init__(self, books: int, kept: tuple[int, int, int, int]) -> None:
         at, self._kept = AT_COUNTS + len(BASES) * books, kept
-        self._bars = np.zeros(at + ROW_WORDS * books * sum(kept), np.int64)
+        self._bars = sparse(at + ROW_WORDS * books * sum(kept))
         self.counts = self._bars[AT_COUNTS:at].reshape(books, len(BASES))
         self._rings = []
         for base, periods in enumerate(kept):

@@ -3,11 +3,13 @@
 Of prices and quantities in text, and of the names of books, a dialect knows.
 """
 
-from typing import Final
+import mmap
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from polaris.exchange.arena import NORESERVE
 from polaris.exchange.words import EVENT, EVENT_WORDS
 
 TRADE = np.dtype(
@@ -110,6 +112,16 @@ def word(name: str) -> int:
 
 ORDER_ID, MAKER_ID, PRICE, QUANTITY, SEQ, TS = (word(name) for name in ("order_id", "maker_id", "price", "quantity", "seq", "ts"))
 assert EVENT.itemsize == 8 * EVENT_WORDS and word("kind") == word("reason") == word("flags") == word("side") == word("book") == 0
+
+
+def sparse(size: int, dtype: Any = np.int64) -> Any:
+    """Zeros of which a little is used of each book: memory comes in small pages, as they are touched."""
+    size *= np.dtype(dtype).itemsize
+    memory = mmap.mmap(-1, max(1, size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype, size // np.dtype(dtype).itemsize)
+
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND

@@ -11,7 +11,7 @@ import numpy as np
 
 from polaris.domain.kernel import kernel
 from polaris.exchange.bits import U
-from polaris.exchange.marketdata.rows import AGGREGATE, MAKER_ID, ORDER_ID, PRICE, QUANTITY, SEQ, TRADE, TS, Rows, Words
+from polaris.exchange.marketdata.rows import AGGREGATE, MAKER_ID, ORDER_ID, PRICE, QUANTITY, SEQ, TRADE, TS, Rows, Words, sparse
 from polaris.exchange.telling import SIDE
 from polaris.exchange.words import EVENT_WORDS, FILL
 
@@ -28,7 +28,7 @@ class Tape:
 
     def __init__(self, books: int, trades: int, aggregates: int) -> None:
         self._counts = np.zeros((books, 2), np.int64)  # of each book, how many there ever were
-        self._rings = [np.zeros((books, kept, ROW_WORDS), np.int64) for kept in (trades, aggregates)]
+        self._rings = [sparse(books * kept * ROW_WORDS).reshape(books, kept, ROW_WORDS) for kept in (trades, aggregates)]
 
     def fold(self, events: Words, n: int, fills: int) -> tuple[Rows, Rows]:
         """The trades and the aggregates in n events, of which `fills` are fills."""

@@ -15,6 +15,7 @@ A *key* is a level in the order levels are told in: by book, bids before asks, b
 import numpy as np
 
 from polaris.domain.kernel import inlined, kernel
+from polaris.exchange import arena
 from polaris.exchange.arena import (
     AFTER,
     AT_BOOKS,
@@ -59,6 +60,7 @@ from polaris.exchange.words import (
 MOVING = sum(1 << kind for kind in (ACCEPTED, FILL, CANCELLED, EXPIRED, AMENDED, TRIGGERED, REFRESHED, PREVENTED, ACTIVATED))  # kinds that count
 JOINING = sum(1 << kind for kind in (ACCEPTED, AMENDED, TRIGGERED, REFRESHED, ACTIVATED))
 KEPT = KEPT_PLACE << 16
+AWAITING: int = getattr(arena, "AWAITING", 0)  # parked until another order fills: it has the place it will stand at; 0 where an engine parks none
 
 # header of `seen`, beside AT_IDS, MASK and AT_ORDERS
 FOLD = 0
@@ -198,8 +200,10 @@ def joins(head):  # type: ignore[no-untyped-def]
 def shown(engine, order_id):  # type: ignore[no-untyped-def]
     """The slot of an order that stands where the world sees it; 0 where none of this id does."""
     slot = find(engine, order_id)
-    if slot != 0 and engine[U(engine[U(AT_ORDERS)] + 8 * slot + TRAITS)] & 3 >= FALLING:
-        return 0
+    if slot != 0:
+        traits = engine[U(engine[U(AT_ORDERS)] + 8 * slot + TRAITS)]
+        if traits & 3 >= FALLING or traits & AWAITING != 0:
+            return 0
     return slot
 
 
