@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     exchange_app.callback()(exchange)
     command: Callable[..., None]
     of_keys: Callable[..., None]
-    for command in (status, stop, deposit, withdraw, account, tier, phase, kill, revive, migrate, promote):
+    for command in (status, stop, deposit, withdraw, account, tier, phase, kill, revive, migrate, standby, promote):
         exchange_app.command()(command)
     keys_app = typer.Typer(no_args_is_help=True)
     for of_keys in (add, ls, remove):
@@ -229,6 +229,39 @@ def migrate(
     told = {"seq": done.seq, "replayed": done.replayed, "agrees": done.agrees, "told": done.told}
     agrees = {True: "its last two snapshots agree under these kernels", False: "its last two snapshots do NOT agree under these kernels", None: "it can't be compared"}[done.agrees]
     _tell(told, as_json, f"carried over up to seq {done.seq}, {done.replayed} commands run again; {agrees}")
+
+
+@verb
+def standby(
+    run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Stop by itself after this long.")] = None, data: DataDir = None, config: Config = None
+) -> None:
+    """Follow the journal of the exchange that leads, warm, and take its place at `polaris exchange promote`.
+
+    \b
+    Example:
+      polaris exchange standby
+    """
+    import uvloop
+
+    from polaris.app.configuration import duration_ns
+    from polaris.app.exchange.running import run_exchange
+    from polaris.app.logging import configure
+
+    settings = load_settings(config, data__dir=data)
+    try:
+        seconds = duration_ns(run_for) / 1e9 if run_for else 0.0
+    except ValueError as cause:
+        raise BadConfig(f"--for: {cause}") from cause
+    warm_first()
+    configure(settings.logging.format, settings.logging.level)
+    last = [-1]
+
+    def following(seq: int, lag_ns: int) -> None:
+        if seq != last[0]:
+            last[0] = seq
+            note(f"following: {seq:,} commands, {lag_ns / 1e6:.1f} ms behind")
+
+    uvloop.run(run_exchange(settings, False, _show, seconds, following))
 
 
 @verb

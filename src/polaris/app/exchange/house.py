@@ -28,6 +28,7 @@ from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.machine import Machine, rules_digest
 from polaris.exchange.gateway.recovery import Migrated, migrate, recover
 from polaris.exchange.gateway.snapshots import retire, write_snapshot
+from polaris.exchange.gateway.standby import Standby
 from polaris.exchange.gateway.venue import Venue
 from polaris.exchange.listing import Rules
 
@@ -103,24 +104,34 @@ class House:
         raises  OtherKernel, BadLog where the journal can't be gone on with; Unavailable where another process leads or a port is taken
         """
         if plan.folder is None:
-            house = cls(plan, plan.machine(), None, 0, clock, [])
-        else:
-            plan.journal.mkdir(parents=True, exist_ok=True)
-            journal = Journal.open(
-                plan.journal, plan.digest, durability=plan.durability, on_durable=lambda seq: house.venue.durable(seq), on_state=_told_state  # noqa: PLW0108 - made below
-            )
-            try:
-                recovered = recover(plan.journal, plan.digest, plan.machine, journal.last_seq)
-            except BaseException:
-                journal.close()
-                raise
-            house = cls(plan, recovered.machine, journal, recovered.seq, clock, [*([journal.cut] if journal.cut else []), *recovered.told])
+            return await cls(plan, plan.machine(), None, 0, clock, [])._begin()
+        plan.journal.mkdir(parents=True, exist_ok=True)
+        heard = _Heard()
+        journal = Journal.open(plan.journal, plan.digest, durability=plan.durability, on_durable=heard.durable, on_state=heard.state)
         try:
-            await house._start()
+            recovered = recover(plan.journal, plan.digest, plan.machine, journal.last_seq)
         except BaseException:
-            await house.close()
+            journal.close()
             raise
-        return house
+        told = [*([journal.cut] if journal.cut else []), *recovered.told]
+        house = heard.house = cls(plan, recovered.machine, journal, recovered.seq, clock, told)
+        return await house._begin()
+
+    @classmethod
+    async def take_over(cls, plan: Plan, standby: Standby[Machine], clock: Callable[[], int] = time.time_ns) -> Self:
+        """Lead with what a standby holds, whoever led before. Raises Unavailable where another standby was faster."""
+        heard = _Heard()
+        journal = standby.promote(durability=plan.durability, on_durable=heard.durable, on_state=heard.state)
+        house = heard.house = cls(plan, standby.machine, journal, journal.last_seq, clock, [*([journal.cut] if journal.cut else []), *standby.told])
+        return await house._begin()
+
+    async def _begin(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
 
     async def _start(self) -> None:
         loop, ports, venue = asyncio.get_running_loop(), self.plan.ports, self.venue
@@ -178,8 +189,16 @@ class House:
             asyncio.get_running_loop().call_later(RETRY_S, self._keep_soon)
 
 
-def _told_state(state: State, why: str) -> None:
-    log.warning("journal", state=state.name.lower(), said=why)
+class _Heard:
+    """What a journal says, for a house that is made after it."""
+
+    house: Any = None
+
+    def durable(self, seq: int) -> None:
+        self.house.venue.durable(seq)
+
+    def state(self, state: State, why: str) -> None:
+        log.warning("journal", state=state.name.lower(), said=why)
 
 
 def migrated(plan: Plan) -> Migrated[Machine]:

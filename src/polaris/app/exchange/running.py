@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -17,8 +17,11 @@ from polaris.app.exchange.house import House, Plan
 from polaris.app.settings import Settings
 from polaris.app.steady import steady
 from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.standby import Standby
 from polaris.exchange.simulation.settings import Place
 from polaris.exchange.simulation.settings import Settings as Simulation
+
+LOOK_S: Final = 1.0  # between two words of a standby
 
 log = structlog.get_logger()
 
@@ -55,17 +58,23 @@ def plan_of(settings: Settings, simulate: bool = False) -> Plan:
     )
 
 
-async def run_exchange(settings: Settings, simulate: bool = False, listening: Callable[[dict[str, Any]], None] = lambda about: None, seconds: float = 0.0) -> dict[str, Any]:
+async def run_exchange(
+    settings: Settings, simulate: bool = False, listening: Callable[[dict[str, Any]], None] = lambda about: None, seconds: float = 0.0, standby: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
     """Run until SIGTERM, SIGINT, `stop`, or for so many seconds; returns what it was at the end.
 
     listening  told what it is once its doors are open
+    standby    follow another's journal until `polaris exchange promote`, and only then open the doors; told (seq, lag ns) now and then
     raises     BadConfig, BadLog, Unavailable; the journal is whole in every case
     """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    house = await House.open(plan_of(settings, simulate))
+    plan = plan_of(settings, simulate)
+    house = await House.open(plan) if standby is None else await _when_wanted(plan, standby, ended)
+    if house is None:
+        return {"state": "a standby that was not wanted"}
     began = time.time()
 
     def about() -> dict[str, Any]:
@@ -95,6 +104,18 @@ async def run_exchange(settings: Settings, simulate: bool = False, listening: Ca
         with contextlib.suppress(OSError):
             await control.close()
         await house.close()
+
+
+async def _when_wanted(plan: Plan, tell: Callable[[int, int], None], ended: asyncio.Event) -> House | None:
+    """Follow the leader's journal; the house that took its place, None where it was ended before."""
+    following = Standby(plan.journal, plan.digest, plan.machine)
+    loop = asyncio.get_running_loop()
+    while not ended.is_set():
+        wanted = await loop.run_in_executor(None, following.watch, LOOK_S)
+        tell(following.seq, following.lag_ns)
+        if wanted:
+            return await House.take_over(plan, following)
+    return None
 
 
 def described(house: House) -> dict[str, Any]:
