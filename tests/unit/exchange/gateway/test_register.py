@@ -17,6 +17,7 @@ from polaris.exchange.words import (
     DECREMENT,
     EXPIRE_MAKER,
     EXPIRE_TAKER,
+    FILL,
     FOK,
     GTC,
     IOC,
@@ -39,7 +40,11 @@ class Run:
 
     def __init__(self, **settings):
         self.core, self.register, self.seq = Bare(ANY_SIZE), Register(ANY_SIZE, **settings), 0
+        self.fills, self.ever = 0, {1: [], 2: [], 3: []}
         self.do(time(START))  # a venue's first command is its time
+
+    def heard(self, account, changes):
+        self.ever.setdefault(account, []).extend(change.trade for change in changes if change.trade is not None)
 
     def do(self, *asked):
         """Run (command, note) pairs in one batch; what each changed."""
@@ -47,9 +52,10 @@ class Run:
         commands["seq"] = np.arange(self.seq + 1, self.seq + 1 + len(asked))
         self.seq += len(asked)
         notes = np.frombuffer(b"".join(note for _, note in asked), NOTE)
-        told = []
+        told, events = [], self.core.run(commands)
+        self.fills += int((events["kind"] == FILL).sum())
         answers = [(int(seq), int(seq), told.append) for seq in commands["seq"]]
-        self.register.fold(commands, notes, self.core.run(commands), None, answers)
+        self.register.fold(commands, notes, events, self.heard, answers)
         return told
 
 
@@ -185,24 +191,28 @@ def test_counters_go_on_after_the_highest_number_of_the_journal():
 
 names = st.sampled_from(["a", "b", "c", "d", ""])
 accounts = st.integers(1, 3)
+numbers = st.integers(1, 12)
+shapes = [(LIMIT, GTC)] * 6 + [(LIMIT, IOC), (LIMIT, FOK), (LIMIT, POST_ONLY), (MARKET, IOC), (MARKET_AMOUNT, IOC), (STOP, IOC), (STOP_LIMIT, GTC), (LIMIT, 9)]
 orders = st.tuples(
+    st.just("order"),
     accounts,
     st.sampled_from([BUY, SELL]),
-    st.integers(PRICE - 3, PRICE + 3),
+    st.integers(PRICE - 2, PRICE + 2),
     st.integers(1, 20),
-    st.sampled_from(
-        [(LIMIT, GTC), (LIMIT, IOC), (LIMIT, FOK), (LIMIT, POST_ONLY), (MARKET, IOC), (MARKET_AMOUNT, IOC), (STOP, IOC), (STOP_LIMIT, GTC), (LIMIT, 9)]
-    ),
+    st.sampled_from(shapes),
     st.integers(0, DECREMENT),
     names,
 )
-asks = st.one_of(
-    orders.map(lambda drawn: ("order", *drawn)),
-    st.tuples(st.just("cancel"), accounts, st.integers(1, 30), names),
-    st.tuples(st.just("amend"), accounts, st.integers(1, 30), st.integers(1, 20), names),
-    st.tuples(st.just("all"), accounts),
-    st.tuples(st.just("time"), st.integers(0, 1000)),
+changes = st.sampled_from(["cancel", "amend", "all", "time"]).flatmap(
+    lambda kind: {
+        "cancel": st.tuples(st.just(kind), accounts, numbers, names),
+        "amend": st.tuples(st.just(kind), accounts, numbers, st.integers(1, 20), names),
+        "all": st.tuples(st.just(kind), accounts),
+        "time": st.tuples(st.just(kind), st.integers(0, 1000)),
+    }[kind]
 )
+asks = st.sampled_from([orders, orders, orders, changes]).flatmap(lambda which: which)
+many = st.integers(0, 60).flatmap(lambda count: st.lists(asks, min_size=count, max_size=count))
 
 
 def asked_of(drawn):
@@ -232,7 +242,7 @@ def asked_of(drawn):
                 yield time(START + rest[0])
 
 
-@given(st.lists(asks, max_size=40), st.data())
+@given(many, st.data())
 @settings(deadline=None)
 def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn, data):
     whole, parts = Run(history=5), Run(history=5)
@@ -252,11 +262,13 @@ def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn,
         assert order.open == row["shown"] + row["hidden"]
         assert (order.account, order.side, order.price, order.waits) == (row["account"], row["side"], row["price"], row["trigger"] != 0)
     assert digest(whole.register) == digest(parts.register)
+    sides = {(trade.trade_id, trade.maker) for account in (1, 2, 3) for trade in parts.ever[account]}
+    assert sides == {(number, maker) for number in range(1, parts.fills + 1) for maker in (False, True)}
     again = from_bytes(Register(ANY_SIZE, history=5), to_bytes(whole.register))
     assert to_bytes(again) == to_bytes(whole.register)
 
 
-@given(st.lists(asks, max_size=25), st.lists(asks, max_size=25))
+@given(many, many)
 @settings(deadline=None)
 def test_a_register_goes_on_from_its_bytes_as_if_it_had_never_stopped(before, after):
     run = Run(history=5)

@@ -16,7 +16,7 @@ from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.keys import Key
 
 DECIMAL: Final = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
-CLIENT_ID: Final = r"^[a-zA-Z0-9-_]{1,36}$"
+CLIENT_ID: Final = r"^[a-zA-Z0-9-_.:/]{1,36}$"
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?").fullmatch
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}").fullmatch
 _INTEGER = re.compile(r"[0-9]{1,19}").fullmatch

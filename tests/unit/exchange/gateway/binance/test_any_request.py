@@ -24,7 +24,23 @@ WORDS = [
     "", "BTCUSDT", "BUY", "SELL", "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "GTC", "IOC", "0.01", "50000", "0", "-1", "1", "2", "1.5", "null", "true",
     "[]", "{}", '["BTCUSDT"]', "STOP_ON_FAILURE", "ALLOW_FAILURE", "FULL", "99999999999999999999999", "1e400", "\x00", "é", "%", "&", "a b", "EXPIRE_BOTH",
 ]  # fmt: skip
+LIMITED = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "50000"}
+BASES = [
+    ("POST /api/v3/order", "order.place", LIMITED),
+    ("POST /api/v3/order", "order.place", {**LIMITED, "side": "SELL"}),
+    ("POST /api/v3/order", "order.place", {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.005"}),
+    ("DELETE /api/v3/order", "order.cancel", {"symbol": "BTCUSDT", "orderId": "1"}),
+    ("POST /api/v3/order/cancelReplace", "order.cancelReplace", {**LIMITED, "cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": "1"}),
+    ("PUT /api/v3/order/amend/keepPriority", "order.amend.keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005"}),
+    ("DELETE /api/v3/openOrders", "openOrders.cancelAll", {"symbol": "BTCUSDT"}),
+    ("GET /api/v3/openOrders", "openOrders.status", {}),
+    ("GET /api/v3/myTrades", "myTrades", {"symbol": "BTCUSDT"}),
+    ("GET /api/v3/account", "account.status", {}),
+]
 params = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), st.sampled_from(WORDS) | st.text(max_size=6), max_size=8)
+
+few = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS), max_size=2)
+asked = st.tuples(st.sampled_from(BASES), few) | st.tuples(st.integers(0, 100), params)
 
 
 class Asked:
@@ -88,17 +104,21 @@ def test_no_unsigned_request_changes_anything(method, path, query, body, key):
     run(attack)
 
 
-@given(st.lists(st.tuples(st.integers(0, 100), params), max_size=6))
+@given(st.lists(asked, max_size=8), st.sets(st.integers(0, 7)))
 @QUICK
-def test_any_signed_request_is_done_or_refused_and_the_books_stay_in_step(asked):
+def test_any_signed_request_is_done_or_refused_and_the_books_stay_in_step(asked, turns):
     async def attack(venue):
         one = Asker(venue)
-        endpoints = sorted((path, method) for path, methods in venue.server._routes.items() for method in methods)
+        endpoints = sorted(f"{method} {path}" for path, methods in venue.server._routes.items() for method in methods)
         requests = []
-        for number, sent in asked:
-            path, method = endpoints[number % len(endpoints)]
-            requests.append(one.request(method, path, one.query(**{name: value for name, value in sent.items() if name not in ("timestamp", "signature")})))
+        for place, (what, more) in enumerate(asked):
+            name, sent = (what[0], {**what[2], **more}) if isinstance(what, tuple) else (endpoints[what % len(endpoints)], more)
+            method, _, path = name.partition(" ")
+            query = one.query(**{name: value for name, value in sent.items() if name not in ("timestamp", "signature")})
+            requests.append(one.request(method, path, query))
             venue.server.hear(requests[-1])
+            if place in turns:
+                venue.venue.turn()
         venue.venue.turn()
         for request in requests:
             ((told, status, _),) = request.answers
@@ -134,16 +154,20 @@ def test_any_text_over_the_socket_is_answered_and_does_nothing(text):
     run(attack)
 
 
-@given(st.lists(st.tuples(st.integers(0, 100), st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6)), max_size=5))
+any_json = st.tuples(st.sampled_from(BASES), few) | st.tuples(st.integers(0, 100), st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6))
+
+
+@given(st.lists(any_json, max_size=6))
 @QUICK
 def test_any_signed_request_over_the_socket_is_done_or_refused(asked):
     async def attack(venue):
         one, session = Asker(venue), Asked(venue)
         methods = sorted(venue.server.methods)
-        for number, (place, sent) in enumerate(asked):
+        for number, (what, more) in enumerate(asked):
+            method, sent = (what[1], {**what[2], **more}) if isinstance(what, tuple) else (methods[what % len(methods)], more)
             signed = one.params(**{name: value for name, value in sent.items() if isinstance(value, str)})
             unsigned = {**signed, **sent} if number % 2 else signed
-            session.session.heard(json.dumps({"id": number, "method": methods[place % len(methods)], "params": unsigned}).encode())
+            session.session.heard(json.dumps({"id": number, "method": method, "params": unsigned}).encode())
         venue.venue.turn()
         assert sorted(told["id"] for told in session.answers if "event" not in told and told["id"] is not None) == list(range(len(asked)))
         for told in session.answers:

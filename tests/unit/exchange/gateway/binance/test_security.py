@@ -121,13 +121,16 @@ async def test_the_same_signed_order_is_taken_once(venue):
 
 
 async def test_what_is_remembered_of_orders_outlives_the_longest_window(venue):
-    asker = Asker(venue)
-    query = asker.query(recvWindow=60_000, **ORDER)
-    assert (await heard(venue, asker, "POST", "order", query))[0] == 200
-    for _ in range(12):
-        venue.clock.now += 5 * SECOND - 1
-        await heard(venue, asker, "POST", "order", asker.query(**{**ORDER, "price": "40000"}))
-        assert (await heard(venue, asker, "POST", "order", query))[1]["code"] == -2010
+    asker, sent = Asker(venue), []
+    for number in range(40):
+        query = asker.query(recvWindow=60_000, newClientOrderId=f"n{number}", **ORDER)
+        assert (await heard(venue, asker, "POST", "order", query))[0] == 200
+        sent = [*sent[-11:], query]
+        for before in sent:  # all of the last 55 seconds, whenever what is remembered was turned over
+            assert (await heard(venue, asker, "POST", "order", before))[1]["code"] == -2010
+        await heard(venue, asker, "DELETE", "openOrders", asker.query(symbol="BTCUSDT"))
+        venue.clock.now += 5 * SECOND
+        venue.server.orders.give_back(1, 10, venue.clock.now)
 
 
 async def test_a_parameter_sent_twice_is_refused_and_the_querys_goes_before_the_bodys(venue):
