@@ -172,7 +172,9 @@ def strategy(call: Call, name: str, type_name: str) -> int:
 
 
 def strategy_of(number: int) -> tuple[int | None, int | None]:
-    """(strategyId, strategyType) of an order's number."""
+    """(strategyId, strategyType) of an order's number; another dialect's, which has none, is below 0."""
+    if number < 0:
+        return None, None
     name, kind = number & (STRATEGIES - 1), number >> 40
     return (name - 1 if name else None), (kind - 1 + LEAST_STRATEGY_TYPE if kind else None)
 
