@@ -4,6 +4,7 @@ from polaris.exchange.gateway.binance.account import Account
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.history import History
 from polaris.exchange.gateway.binance.lists import Lists
+from polaris.exchange.gateway.binance.quick import Quick
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.binance.session import Sessions
 from polaris.exchange.gateway.binance.trading import Trading
@@ -17,6 +18,7 @@ def serve_accounts(server: BinanceServer, venue: Venue) -> None:
     users = UserStreams(venue, books)
     sessions = Sessions(venue, server, users)
     trading = Trading(venue, server, books)
+    sessions.quick = Quick(venue, server, books, trading)
     server.add(*trading.endpoints(), *Lists(venue, server, books, trading).endpoints(), *History(venue, books).endpoints(), *Account(venue, server, books).endpoints())
     server.add(*users.endpoints(), *sessions.endpoints())
     server.add_sockets("/ws-api/v3", sessions.open)

@@ -15,6 +15,7 @@ from picows import WSCloseCode
 from polaris.exchange import words as w
 from polaris.exchange.gateway.binance.call import Call, encode
 from polaris.exchange.gateway.binance.errors import Refusal
+from polaris.exchange.gateway.binance.quick import Quick
 from polaris.exchange.gateway.binance.security import Need, socket_payload
 from polaris.exchange.gateway.binance.server import TIME_UNITS, BinanceServer, Endpoint
 from polaris.exchange.gateway.binance.user import Leave, UserStreams
@@ -76,28 +77,42 @@ class Session(Socket):
 
     def heard(self, text: bytes) -> None:
         """Answer one request, now or later."""
-        now = self._sessions.venue.now()
+        quick = self._sessions.quick
+        if quick is not None and quick.place(self, text):
+            return
         try:
-            asked = _asked(text)
-            number = _id(asked.id)
-            params = _texts(asked.params or {})
+            call, method = self._read(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             refusal = Refusal(-1135, "Invalid JSON Request")
-            self._count(now)
+            self._count(self._sessions.venue.now())
             self._answer(b"null", None, refusal.status, encode(refusal.document()), True)
             return
+        endpoint = self._sessions.server.methods.get(method.removeprefix("v3/"))
+        if endpoint is None:
+            self._count(call.received)
+            call.refuse(Refusal(-1020, "This operation is not supported."))
+            return
+        self._sessions.server.perform(call, endpoint, lambda: self._check(call, endpoint, call.received))
+
+    def call(self, text: bytes) -> Call:
+        """What a text that was understood once asks."""
+        return self._read(text)[0]
+
+    def trades_for(self, account: int) -> None:
+        """Orders of this account come by here."""
+        self._accounts.add(account)
+
+    def _read(self, text: bytes) -> tuple[Call, str]:
+        """A request and its method. Raises where it is none."""
+        asked = _asked(text)
+        number = _id(asked.id)
+        params = _texts(asked.params or {})
         tells = {"true": True, "false": False}.get(params.get("returnRateLimits", ""), self.tells_limits)
 
         def answer(status: int, body: bytes, call: Call) -> None:
             self._answer(number, call, status, body, tells)
 
-        call = Call(params, answer, now, self.address, self.number, self.micros, self)
-        endpoint = self._sessions.server.methods.get(asked.method.removeprefix("v3/"))
-        if endpoint is None:
-            self._count(now)
-            call.refuse(Refusal(-1020, "This operation is not supported."))
-            return
-        self._sessions.server.perform(call, endpoint, lambda: self._check(call, endpoint, now))
+        return Call(params, answer, self._sessions.venue.now(), self.address, self.number, self.micros, self), asked.method
 
     def subscribe(self, account: int) -> int:
         """Listen to an account's user stream; the subscription's number."""
@@ -136,7 +151,7 @@ class Session(Socket):
             if endpoint.need.signed:
                 server.gate.signed(call, call.key, socket_payload(call.params), now)
         if endpoint.need is Need.TRADE:
-            self._accounts.add(call.account)
+            self.trades_for(call.account)
 
     def _count(self, now: int) -> None:
         try:
@@ -169,6 +184,7 @@ class Sessions:
         self.venue = venue
         self.server = server
         self.users = users
+        self.quick: Quick | None = None
 
     def open(self, request: Request) -> Session | None:
         """The session of a new connection."""

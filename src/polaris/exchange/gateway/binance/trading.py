@@ -61,12 +61,19 @@ class Trading:
 
         def placed(changes: list[Change]) -> None:
             self._venue.release(call.account, wanted.client_id)
-            call.ordered = True
-            if refused_any(changes):
-                self._server.orders.give_back(call.account, 1, call.received)
-            call.settle(lambda: self._placed(call, figures, order_id, shown, changes))
+            self._tell(call, figures, order_id, shown, changes)
 
         self.ask(call, [wanted.command(order_id, call.account)], [self.note(call, wanted.client_id, wanted.number)], placed, [wanted])
+
+    def tell(self, call: Call, order_id: int, changes: list[Change]) -> None:
+        """Answer a new order that went the short way (`quick`)."""
+        self._tell(call, self._books.find(call)[1], order_id, response(call, call.text("type")), changes)
+
+    def _tell(self, call: Call, figures: Figures, order_id: int, shown: str, changes: list[Change]) -> None:
+        call.ordered = True
+        if refused_any(changes):
+            self._server.orders.give_back(call.account, 1, call.received)
+        call.settle(lambda: self._placed(call, figures, order_id, shown, changes))
 
     def test(self, call: Call) -> bytes:
         """Everything about a new order but the order."""

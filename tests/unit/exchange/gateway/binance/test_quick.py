@@ -1,0 +1,116 @@
+"""The short way of a plain order beside the long one: the same answers, the same commands, whatever is asked."""
+
+import asyncio
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.binance.quick import Quick
+from tests.unit.exchange.gateway.bare import START, Clock, Held, small
+
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = base64.b64encode(PRIVATE.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)).decode()
+NOW_MS = START // 1_000_000
+PLAIN = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "30000.01", "quantity": "0.001", "newClientOrderId": "a", "timestamp": NOW_MS}
+
+params = st.fixed_dictionaries(
+    {
+        "symbol": st.sampled_from(["BTCUSDT", "BTCUSDT", "ETHUSDT", "btcusdt", "XXX"]),
+        "side": st.sampled_from(["BUY", "SELL", "SELL", "buy"]),
+        "type": st.sampled_from(["LIMIT", "LIMIT", "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS"]),
+        "quantity": st.sampled_from(["0.001", "0.5", "1", "0.0000001", "0", "-1", "1e3", "", "99999999999"]),
+        "newClientOrderId": st.sampled_from(["a", "b", "c-1", "x" * 36, "y" * 37, "ä", ""]),
+        "timestamp": st.sampled_from([NOW_MS, NOW_MS, NOW_MS - 4_000, NOW_MS - 6_000, NOW_MS + 5_000, str(NOW_MS), 0]),
+    },
+    optional={
+        "timeInForce": st.sampled_from(["GTC", "GTC", "IOC", "FOK", "GTD"]),
+        "price": st.sampled_from(["30000", "30000.01", "30000.01000", "2500.5", "30000.001", "0", "5", "1000000", "abc"]),
+        "recvWindow": st.sampled_from([1000, 5000, 60000, 60001, "5000"]),
+        "newOrderRespType": st.sampled_from(["FULL", "ACK", "RESULT", "MUCH"]),
+        "icebergQty": st.just("0.0005"),
+        "selfTradePreventionMode": st.just("EXPIRE_TAKER"),
+    },
+)
+requests = st.fixed_dictionaries({"id": st.one_of(st.integers(0, 99), st.sampled_from(["7", 'q"', "é", "z" * 70, None, 1.5, True])), "method": st.just("order.place"), "params": params})
+
+
+class Asker:
+    """A session that is logged on, of a venue of its own; what it is sent, and what its venue wrote down."""
+
+    def __init__(self, house: Any, journal: Held, short: bool) -> None:
+        self.house, self.journal = house, journal
+        self.sessions = house.server._upgrades["/ws-api/v3"].__self__
+        assert isinstance(self.sessions.quick, Quick)
+        self.took: list[bool] = []
+        if short:
+            place = self.sessions.quick.place
+            self.sessions.quick.place = lambda session, text: bool(self.took.append(place(session, text)) or self.took[-1])
+        else:
+            self.sessions.quick = None
+        self.session = self.sessions.open(SimpleNamespace(address="127.0.0.1", query=""))
+        self.said: list[bytes] = []
+        self.session.send = self.said.append
+        self.session.key = house.keys.create_ed25519(1, PUBLIC)
+
+    def ask(self, text: bytes) -> None:
+        self.session.heard(text)
+
+    def turn(self) -> None:
+        self.house.venue.turn()
+        self.journal.sync(self.house.venue)
+
+    def told(self) -> tuple[list[bytes], list[bytes], list[bytes]]:
+        return self.said, [part.tobytes() for part in self.journal.commands], [part.tobytes() for part in self.journal.notes]
+
+
+async def askers(limits: Limits) -> tuple[Asker, Asker]:
+    both = []
+    for short in (True, False):
+        journal = Held()
+        both.append(Asker(await small(journal=journal, clock=Clock(), limits=limits), journal, short))
+    return both[0], both[1]
+
+
+async def both_ways(stream: list[list[dict[str, Any]]], limits: Limits) -> list[bool]:
+    """Every turn's requests go both ways; which of them went the short one."""
+    short, long = await askers(limits)
+    try:
+        for turn in stream:
+            for asked in turn:
+                text = json.dumps(asked, ensure_ascii=False).encode()
+                short.ask(text)
+                long.ask(text)
+            short.turn()
+            long.turn()
+        assert short.told() == long.told()
+        return short.took
+    finally:
+        await short.house.close()
+        await long.house.close()
+
+
+def test_plain_orders_go_the_short_way_and_others_do_not() -> None:
+    def one(**changes: Any) -> list[bool]:
+        return asyncio.run(both_ways([[{"id": 1, "method": "order.place", "params": PLAIN | changes}]], Limits()))
+
+    market = {name: value for name, value in PLAIN.items() if name not in ("price", "timeInForce")} | {"type": "MARKET"}
+    assert one() == one(side="SELL", timeInForce="IOC") == [True]
+    assert asyncio.run(both_ways([[{"id": "m", "method": "order.place", "params": market}]], Limits())) == [True]
+    for changes in ({"price": "30000.001"}, {"timestamp": NOW_MS - 6_000}, {"icebergQty": "0.0005"}, {"symbol": "XXX"}, {"newOrderRespType": "ACK"}):
+        assert one(**changes) == [False], changes
+
+
+@settings(max_examples=200, deadline=None)
+@given(stream=st.lists(st.lists(requests, min_size=1, max_size=4), min_size=1, max_size=4), tight=st.booleans())
+@example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}, {"id": 2, "method": "order.place", "params": PLAIN}]], tight=False)
+@example(stream=[[{"id": n, "method": "order.place", "params": PLAIN | {"newClientOrderId": f"n{n}", "side": "BUY" if n % 2 else "SELL"}} for n in range(9)]], tight=True)
+def test_both_ways_answer_alike_and_write_the_same_down(stream: list[list[dict[str, Any]]], tight: bool) -> None:
+    limits = Limits(weight_per_minute=12, orders_per_ten_seconds=5) if tight else Limits()
+    asyncio.run(both_ways(stream, limits))
