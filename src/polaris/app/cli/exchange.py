@@ -35,6 +35,7 @@ def exchange(
     simulate: Annotated[bool, typer.Option("--simulate", help="Fill it with simulated traders: a market that moves by itself.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated traders.")] = None,
     binance_port: Annotated[int | None, typer.Option("--binance-port", help="Loopback port of the Binance dialect; 0 is any free one.")] = None,
+    coinbase_port: Annotated[int | None, typer.Option("--coinbase-port", help="Loopback port of the Coinbase dialect; 0 is any free one.")] = None,
     fix_port: Annotated[int | None, typer.Option("--fix-port", help="Loopback port of FIX 4.4; 0 is any free one.")] = None,
     durability: Annotated[str | None, typer.Option(help="disk: an order is answered when it is on the disk; memory: at once.")] = None,
     run_for: Annotated[str | None, typer.Option("--for", metavar="DURATION", help='Stop by itself after this long, such as "30 s".')] = None,
@@ -44,8 +45,8 @@ def exchange(
 ) -> None:
     """Run an exchange that other people's bots can trade on; Ctrl-C stops it.
 
-    Bots of Binance connect to it unchanged but for the address; FIX 4.4 clients too. Everything that was acknowledged is there after a
-    crash. It listens on this machine only.
+    Bots of Binance and of Coinbase connect to it unchanged but for the address; FIX 4.4 clients too. Everything that was acknowledged is
+    there after a crash. It listens on this machine only.
 
     \b
     Examples:
@@ -63,7 +64,13 @@ def exchange(
     from polaris.app.logging import configure
 
     settings = load_settings(
-        config, data__dir=data, exchange__seed=seed, exchange__binance_port=binance_port, exchange__fix_port=fix_port, exchange__durability=durability
+        config,
+        data__dir=data,
+        exchange__seed=seed,
+        exchange__binance_port=binance_port,
+        exchange__coinbase_port=coinbase_port,
+        exchange__fix_port=fix_port,
+        exchange__durability=durability,
     )
     try:
         seconds = duration_ns(run_for) / 1e9 if run_for else 0.0

@@ -22,6 +22,8 @@ from polaris.exchange.gateway.binance.market import serve_market
 from polaris.exchange.gateway.binance.private import serve_accounts
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.broadcast import Broadcast
+from polaris.exchange.gateway.coinbase.server import CoinbaseServer
+from polaris.exchange.gateway.coinbase.serving import serve_coinbase
 from polaris.exchange.gateway.fix.acceptor import Acceptor
 from polaris.exchange.gateway.journal import Journal, State
 from polaris.exchange.gateway.keys import Keys
@@ -87,6 +89,7 @@ class House:
         self.broadcast = Broadcast(machine.market)
         self.keys = Keys(plan.folder / "keys.json" if plan.folder is not None else None)
         self.binance: BinanceServer | None = None
+        self.coinbase: CoinbaseServer | None = None
         self.fix: Acceptor | None = None
         self.recovered_seq = seq
         self.kept_seq = 0  # of the newest snapshot
@@ -144,6 +147,10 @@ class House:
             serve_accounts(self.binance, venue)
             serve_market(self.binance, venue, self.broadcast)
             await self.binance.start()
+        if "coinbase" in ports:
+            self.coinbase = CoinbaseServer(venue.now, self.keys, port=ports["coinbase"])
+            serve_coinbase(self.coinbase, venue, self.broadcast)
+            await self.coinbase.start()
         if "fix" in ports:
             self.fix = await Acceptor(venue, self.broadcast, self.keys, self.plan.folder / "fix" if self.plan.folder else None, ports["fix"]).start()
         venue.start()
@@ -151,7 +158,7 @@ class House:
     async def close(self) -> None:
         """Close the doors, have everything on the disk, and keep a snapshot."""
         self.closing = True
-        for door in (self.binance, self.fix):
+        for door in (self.binance, self.coinbase, self.fix):
             if door is not None:
                 await door.close()
         self.venue.close()

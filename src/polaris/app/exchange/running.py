@@ -53,7 +53,7 @@ def plan_of(settings: Settings, simulate: bool = False) -> Plan:
             orders_per_ten_seconds=exchange.orders_per_ten_seconds,
             orders_per_day=exchange.orders_per_day,
         ),
-        ports={"binance": exchange.binance_port, "fix": exchange.fix_port},
+        ports={"binance": exchange.binance_port, "coinbase": exchange.coinbase_port, "fix": exchange.fix_port},
         snapshot_ns=exchange.snapshot_ns,
     )
 
@@ -121,10 +121,11 @@ async def _when_wanted(plan: Plan, tell: Callable[[int, int], None], ended: asyn
 def described(house: House) -> dict[str, Any]:
     """What an exchange is at this moment, for people and machines."""
     venue, journal = house.venue, house.journal
-    ports = {name: door.port for name, door in (("binance", house.binance), ("fix", house.fix)) if door is not None}
+    doors = (("binance", house.binance), ("coinbase", house.coinbase), ("fix", house.fix))
+    ports = {name: door.port for name, door in doors if door is not None}
     return {
         "state": venue.refuses or "open",
-        "addresses": {name: f"{'http' if name == 'binance' else 'tcp'}://127.0.0.1:{port}" for name, port in ports.items()},
+        "addresses": {name: f"{'tcp' if name == 'fix' else 'http'}://127.0.0.1:{port}" for name, port in ports.items()},
         "symbols": [listing.symbol for listing in house.plan.rules.listings],
         "accounts_with_keys": len({key.account for key in house.keys.all()}),
         "seq": venue.seq,

@@ -1,7 +1,7 @@
 """API keys: who may do what, from where, for which account.
 
 The operator makes a key for an account; the secret of an HMAC key is shown once and kept, because it verifies; of an Ed25519
-key only the public half is known here. The file is readable by its owner only. Secrets appear in no repr, log or traceback.
+or ES256 key only the public half is known here. The file is readable by its owner only. Secrets appear in no repr, log or traceback.
 """
 
 import base64
@@ -17,13 +17,17 @@ from typing import Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from polaris.domain.errors import BadConfig
 
 HMAC: Final = "HMAC-SHA256"
 ED25519: Final = "Ed25519"
+ES256: Final = "ES256"  # ECDSA on P-256 with SHA-256, as tokens are signed (RFC 7518)
 READ: Final = "read"
 TRADE: Final = "trade"
 SCOPES: Final = frozenset({READ, TRADE})
@@ -36,7 +40,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 
     addresses  IPs and networks it may be used from; empty: from anywhere
     secret     HMAC-SHA256 only
-    public     Ed25519 only: the 32 bytes in base64
+    public     Ed25519: the 32 bytes in base64; ES256: the point, uncompressed, likewise
     """
 
     name: str  # what the client sends
@@ -63,12 +67,16 @@ class Key(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
         return any(peer in ipaddress.ip_network(each) for each in self.addresses)
 
     def signed(self, payload: bytes, signature: str) -> bool:
-        """Whether `signature` (HMAC: hex of any case; Ed25519: base64) is of this payload by this key."""
+        """Whether `signature` (HMAC: hex of any case; Ed25519: base64; ES256: r and s of 32 bytes each, base64) is of this payload by this key."""
         if self.kind == HMAC:
             own = hmac.new(self.secret.encode(), payload, hashlib.sha256).hexdigest()
             return hmac.compare_digest(own.encode(), signature.lower().encode())
         try:
-            _public(self.public).verify(base64.b64decode(signature, validate=True), payload)
+            sent = base64.b64decode(signature, validate=True)
+            if self.kind == ED25519:
+                _public(self.public).verify(sent, payload)
+            else:
+                _point(self.public).verify(_dss(sent), payload, ECDSA(SHA256()))
         except (InvalidSignature, binascii.Error, ValueError):
             return False
         return True
@@ -140,6 +148,16 @@ class Keys:
         raw = base64.b64encode(_read_public(public)).decode()
         return self._add(Key(name=_word(), account=account, kind=ED25519, scopes=scopes, addresses=addresses, label=label, created=created, public=raw))
 
+    def create_es256(
+        self, account: int, public: str, scopes: frozenset[str] = SCOPES, addresses: tuple[str, ...] = (), label: str = "", created: int = 0
+    ) -> Key:
+        """A new key for a public key on P-256, as PEM.
+
+        raises  BadConfig where it is none
+        """
+        point = base64.b64encode(_read_point(public)).decode()
+        return self._add(Key(name=_word(), account=account, kind=ES256, scopes=scopes, addresses=addresses, label=label, created=created, public=point))
+
     def revoke(self, name: str) -> bool:
         """Forget a key; False where there was none."""
         known = self._keys.pop(name, None) is not None
@@ -185,6 +203,33 @@ def _public(text: str) -> Ed25519PublicKey:
     if key is None:
         key = _loaded[text] = Ed25519PublicKey.from_public_bytes(base64.b64decode(text))
     return key
+
+
+_points: dict[str, EllipticCurvePublicKey] = {}
+
+
+def _point(text: str) -> EllipticCurvePublicKey:
+    key = _points.get(text)
+    if key is None:
+        key = _points[text] = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), base64.b64decode(text))
+    return key
+
+
+def _dss(signature: bytes) -> bytes:
+    """r and s in DER. Raises ValueError."""
+    if len(signature) != 64:
+        raise ValueError(f"a signature of {len(signature)} bytes; expected 64")
+    return encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+
+
+def _read_point(text: str) -> bytes:
+    try:
+        key = load_pem_public_key(text.encode())
+        if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+            raise ValueError
+        return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    except ValueError:
+        raise BadConfig("this is no public key on P-256; expected PEM (BEGIN PUBLIC KEY)") from None
 
 
 def _read_public(text: str) -> bytes:

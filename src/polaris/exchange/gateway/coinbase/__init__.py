@@ -1,0 +1,1 @@
+"""The Coinbase dialect of the venue: Advanced Trade over REST and WebSocket."""

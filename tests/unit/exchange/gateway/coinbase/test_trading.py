@@ -1,0 +1,303 @@
+"""Orders in Coinbase's words: what is taken, refused, found, cancelled, edited."""
+
+import uuid
+
+import pytest
+
+from polaris.exchange.gateway.coinbase.ends import Ends
+from polaris.exchange.gateway.coinbase.times import written
+from polaris.exchange.gateway.keys import READ
+from tests.e2e.small_venue import until
+from tests.unit.exchange.gateway.bare import START, Held
+from tests.unit.exchange.gateway.coinbase.asked import SECOND, Asker, Here
+
+LIMIT = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000"}}
+
+
+@pytest.fixture
+async def here():
+    async with Here() as venue:
+        yield venue
+
+
+async def test_a_limit_order_is_taken_found_and_cancelled(here):
+    me = Asker(here)
+    told = await me.place("BUY", LIMIT, name="mine")
+    assert told["success"] is True and told["success_response"]["client_order_id"] == "mine"
+    order_id = told["order_id"]
+    assert uuid.UUID(order_id)
+    order = await me.order_of(order_id)
+    assert (order["status"], order["side"], order["product_id"], order["filled_size"]) == ("OPEN", "BUY", "BTC-USDT", "0")
+    assert order["order_configuration"] == {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000", "post_only": False}}
+    assert order["outstanding_hold_amount"] == "500"
+    cancelled = await me.ask("POST", "orders/batch_cancel", {"order_ids": [order_id, order_id, "none"]})
+    assert [(each["success"], each["failure_reason"]) for each in cancelled["results"]] == [
+        (True, "UNKNOWN_CANCEL_FAILURE_REASON"),
+        (False, "DUPLICATE_CANCEL_REQUEST"),
+        (False, "UNKNOWN_CANCEL_ORDER"),
+    ]
+    assert (await me.order_of(order_id))["status"] == "CANCELLED"
+    again = await me.ask("POST", "orders/batch_cancel", {"order_ids": [order_id]})
+    assert again["results"][0]["failure_reason"] == "UNKNOWN_CANCEL_ORDER"
+
+
+async def test_a_name_that_is_sent_again_gives_the_order_it_made(here):
+    me, other = Asker(here), Asker(here, 2)
+    first = await me.place("BUY", LIMIT, name="once")
+    assert await me.place("SELL", {"market_market_ioc": {"base_size": "1"}}, name="once") == first
+    await me.ask("POST", "orders/batch_cancel", {"order_ids": [first["order_id"]]})
+    assert (await me.place("BUY", LIMIT, name="once"))["order_id"] == first["order_id"], "also once it ended"
+    assert (await other.place("BUY", LIMIT, name="once"))["order_id"] != first["order_id"], "a name is an account's own"
+    assert len((await me.ask("GET", "orders/historical/batch"))["orders"]) == 1
+
+
+async def test_who_sends_a_name_again_while_it_is_on_its_way_waits_for_the_same_order():
+    journal = Held()
+    async with Here(journal=journal) as here:
+        me = Asker(here)
+        answers: list[bytes] = []
+        for _ in range(3):
+            body = me.order("BUY", LIMIT, name="once")
+            call = _call(me, body, answers)
+            here.server.hear(call)
+        here.venue.turn()
+        assert not answers
+        journal.sync(here.venue)
+        assert len(answers) == 3 and len(set(answers)) == 1
+        assert len(here.venue.register.open(1)) == 1
+
+
+async def test_a_name_as_ccxt_makes_it_is_kept_and_told_as_it_came(here):
+    me, name = Asker(here), f"ccxt-{uuid.uuid4()}"
+    told = await me.place("BUY", LIMIT, name=name)
+    assert told["success_response"]["client_order_id"] == name
+    assert (await me.order_of(told["order_id"]))["client_order_id"] == name
+    assert len(here.venue.register.open(1)[0].client_id) <= 36
+    await me.place("BUY", LIMIT, name="x" * 41)
+    assert me.status == 400
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        ({"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000", "post_only": True}}, "OPEN"),
+        ({"limit_limit_fok": {"base_size": "0.01", "limit_price": "60000"}}, "FILLED"),
+        ({"limit_limit_fok": {"base_size": "3", "limit_price": "60000"}}, "CANCELLED"),
+        ({"sor_limit_ioc": {"base_size": "3", "limit_price": "60000"}}, "CANCELLED"),
+        ({"market_market_ioc": {"base_size": "0.01"}}, "FILLED"),
+        ({"market_market_ioc": {"quote_size": "600"}}, "FILLED"),
+        ({"stop_limit_stop_limit_gtc": {"base_size": "0.01", "limit_price": "71000", "stop_price": "70000", "stop_direction": "STOP_DIRECTION_STOP_UP"}}, "OPEN"),
+        ({"stop_limit_stop_limit_gtc": {"base_size": "0.01", "limit_price": "51000", "stop_price": "50000", "stop_direction": "STOP_DIRECTION_STOP_DOWN"}}, "OPEN"),
+    ],
+)
+async def test_every_configuration_is_told_back_as_it_was_asked_for(here, configuration, expected):
+    me, other = Asker(here), Asker(here, 2)
+    await other.limit("SELL", "0.001", "60000")
+    await me.place("BUY", {"market_market_ioc": {"base_size": "0.001"}})  # a last price for the stops
+    await other.limit("SELL", "1", "60000")
+    told = await me.place("BUY", configuration)
+    assert told["success"], told
+    order = await me.order_of(told["order_id"])
+    assert order["status"] == expected
+    ((kind, terms),) = configuration.items()
+    assert {**order["order_configuration"][kind], **terms} == order["order_configuration"][kind]
+
+
+async def test_an_order_with_an_end_ends_then_and_says_when(here):
+    me = Asker(here)
+    end = written(START + 60 * SECOND)
+    told = await me.place("BUY", {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": end, "post_only": False}})
+    order = await me.order_of(told["order_id"])
+    assert (order["status"], order["time_in_force"]) == ("OPEN", "GOOD_UNTIL_DATE_TIME")
+    assert order["order_configuration"]["limit_limit_gtd"]["end_time"] == end
+    here.clock.now += 61 * SECOND
+    await until(lambda: not here.venue.register.open(1))
+    assert (await me.order_of(told["order_id"]))["status"] == "EXPIRED"
+
+
+async def test_an_end_that_passed_while_the_venue_was_down_is_made_up_for(here):
+    me = Asker(here)
+    await me.place("BUY", {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": written(START + 60 * SECOND)}})
+    begun_again = Ends(here.venue, 3)
+    begun_again.tick(START + 59 * SECOND)
+    here.venue.turn()
+    assert len(here.venue.register.open(1)) == 1
+    begun_again.tick(START + 60 * SECOND)
+    here.venue.turn()
+    assert here.venue.register.open(1) == []
+
+
+async def test_a_fill_is_told_to_both_with_fees_in_the_quote(here):
+    maker, taker = Asker(here), Asker(here, 2)
+    sold = await maker.limit("SELL", "0.01", "50000")
+    bought = await taker.place("BUY", {"market_market_ioc": {"quote_size": "200"}})
+    order = await taker.order_of(bought["order_id"])
+    assert (order["status"], order["filled_size"], order["average_filled_price"], order["filled_value"]) == ("FILLED", "0.004", "50000", "200")
+    assert (order["total_fees"], order["total_value_after_fees"], order["number_of_fills"]) == ("0.2", "200.2", "1")
+    (mine,) = (await maker.ask("GET", "orders/historical/fills"))["fills"]
+    (his,) = (await taker.ask("GET", "orders/historical/fills", product_ids="BTC-USDT"))["fills"]
+    assert (mine["order_id"], mine["liquidity_indicator"], mine["side"], mine["commission"]) == (sold, "MAKER", "SELL", "0.2")
+    assert (his["trade_id"], his["liquidity_indicator"], his["size"], his["commission"]) == (mine["trade_id"], "TAKER", "0.004", "0.2")
+    half = await maker.order_of(sold)
+    assert (half["status"], half["completion_percentage"], half["outstanding_hold_amount"]) == ("OPEN", "40", "0.006")
+
+
+@pytest.mark.parametrize(
+    ("side", "configuration", "error"),
+    [
+        ("BUY", {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000.001"}}, "INVALID_PRICE_PRECISION"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "1"}}, "INVALID_LIMIT_PRICE"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "0.000001", "limit_price": "50000"}}, "INVALID_SIZE_PRECISION"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "1e-2", "limit_price": "50000"}}, "INVALID_REQUEST"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "0", "limit_price": "50000"}}, "INVALID_REQUEST"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "3000", "limit_price": "50000"}}, "INSUFFICIENT_FUND"),
+        ("BUY", {"limit_limit_gtc": {"base_size": "1", "limit_price": "60000", "post_only": True}}, "INVALID_LIMIT_PRICE_POST_ONLY"),
+        ("BUY", {"limit_limit_gtc": {"quote_size": "1", "base_size": "1", "limit_price": "60000"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("BUY", {"market_market_ioc": {"quote_size": "1", "base_size": "1"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("BUY", {"market_market_ioc": {"quote_size": "0.5"}}, "INVALID_REQUEST"),
+        ("BUY", {"trigger_bracket_gtc": {"base_size": "1"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("HOLD", LIMIT, "INVALID_SIDE"),
+        ("BUY", {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": "2001-01-01T00:00:00Z"}}, "INVALID_REQUEST"),
+    ],
+)
+async def test_an_order_that_can_t_be_is_refused_with_coinbases_reason_and_makes_nothing(here, side, configuration, error):
+    me = Asker(here)
+    await Asker(here, 2).limit("SELL", "1", "60000")
+    told = await me.place(side, configuration)
+    assert (me.status, told["success"], told["error_response"]["error"]) == (200, False, error)
+    assert told["order_configuration"] == configuration
+    assert here.venue.register.open(1) == []
+
+
+async def test_a_request_that_is_none_is_refused_whole(here):
+    me = Asker(here)
+    for change in ({"order_configuration": {}}, {"order_configuration": {"limit_limit_gtc": 1}}, {"client_order_id": ""}, {"side": 1}, {"order_configuration": LIMIT | {"sor_limit_ioc": {}}}):
+        told = await me.ask("POST", "orders", {**me.order("BUY", LIMIT), **change})
+        assert (me.status, told["error"]) == (400, "INVALID_ARGUMENT")
+    told = await me.place("BUY", LIMIT, product="NO-ONE")
+    assert told["error_response"]["error"] == "INVALID_PRODUCT_ID"
+    assert here.venue.register.open(1) == []
+
+
+async def test_an_edit_counts_what_is_filled_and_a_smaller_size_keeps_its_place(here):
+    me, other, late = Asker(here), Asker(here, 2), Asker(here, 3)
+    mine = await me.limit("SELL", "0.01", "50000")
+    behind = await late.limit("SELL", "0.01", "50000")
+    await other.place("BUY", {"market_market_ioc": {"base_size": "0.004"}})
+    told = await me.ask("POST", "orders/edit", {"order_id": mine, "size": "0.008"})
+    assert told == {"success": True, "success_response": {"order_id": mine}, "errors": []}
+    await other.place("BUY", {"market_market_ioc": {"base_size": "0.004"}})
+    order = await me.order_of(mine)
+    assert (order["status"], order["filled_size"], (await late.order_of(behind))["filled_size"]) == ("FILLED", "0.008", "0")
+    assert [each["size"] for each in order["edit_history"]] == ["0.008"]
+    told = await late.ask("POST", "orders/edit", {"order_id": behind, "price": "51000", "size": "0.02"})
+    assert told["success"] is True
+    assert (await late.order_of(behind))["order_configuration"]["limit_limit_gtc"] == {"base_size": "0.02", "limit_price": "51000", "post_only": False}
+
+
+async def test_an_edit_that_can_t_be_changes_nothing(here):
+    me, other = Asker(here), Asker(here, 2)
+    mine = await me.limit("SELL", "0.01", "50000")
+    await other.place("BUY", {"market_market_ioc": {"base_size": "0.004"}})
+    for body, reason in (
+        ({"size": "0.004"}, "CANNOT_EDIT_TO_BELOW_FILLED_SIZE"),
+        ({"size": "0.0000001"}, "INVALID_EDITED_SIZE"),
+        ({"price": "0.001"}, "INVALID_EDITED_PRICE"),
+        ({"order_id": "none", "size": "1"}, "ORDER_NOT_FOUND"),
+    ):
+        told = await me.ask("POST", "orders/edit", {"order_id": mine, **body})
+        assert (told["success"], told["errors"][0]["edit_failure_reason"]) == (False, reason)
+    told = await other.ask("POST", "orders/edit", {"order_id": mine, "size": "0.02"})
+    assert told["errors"][0]["edit_failure_reason"] == "ORDER_NOT_FOUND", "another's"
+    assert (await me.order_of(mine))["order_configuration"]["limit_limit_gtc"]["base_size"] == "0.01"
+
+
+async def test_a_preview_says_what_an_order_would_cost_and_makes_none(here):
+    me = Asker(here)
+    await Asker(here, 2).limit("SELL", "0.01", "50000")
+    await Asker(here, 2).limit("SELL", "0.01", "50100")
+    body = me.order("BUY", {"market_market_ioc": {"base_size": "0.02"}})
+    told = await me.ask("POST", "orders/preview", body)
+    assert (told["errs"], told["base_size"], told["quote_size"], told["commission_total"]) == ([], "0.02", "1001", "1.001")
+    assert (told["average_filled_price"], told["slippage"], told["best_ask"], told["order_total"]) == ("50050", "50", "50000", "1002.001")
+    assert here.venue.register.open(1) == []
+    mine = await me.limit("BUY", "0.01", "40000")
+    told = await me.ask("POST", "orders/edit_preview", {"order_id": mine, "price": "41000", "size": "0.02"})
+    assert (told["errors"], told["quote_size"], told["base_size"]) == ([], "820", "0.02")
+    assert (await me.order_of(mine))["order_configuration"]["limit_limit_gtc"]["limit_price"] == "40000"
+
+
+async def test_orders_are_listed_the_newest_first_page_by_page(here):
+    me = Asker(here)
+    placed = [await me.limit("BUY", "0.01", str(40_000 + n)) for n in range(5)]
+    await me.ask("POST", "orders/batch_cancel", {"order_ids": placed[:2]})
+    page = await me.ask("GET", "orders/historical/batch", limit=2)
+    assert ([each["order_id"] for each in page["orders"]], page["has_next"]) == (placed[:2:-1], True)
+    rest = await me.ask("GET", "orders/historical/batch", limit=10, cursor=page["cursor"])
+    assert ([each["order_id"] for each in rest["orders"]], rest["has_next"], rest["cursor"]) == (placed[2::-1], False, "")
+    still = await me.ask("GET", "orders/historical/batch", order_status="OPEN", product_ids=["BTC-USDT", "ETH-USDT"])
+    assert [each["order_id"] for each in still["orders"]] == placed[:1:-1]
+    assert (await me.ask("GET", "orders/historical/batch", product_ids="ETH-USDT"))["orders"] == []
+    assert (await Asker(here, 2).ask("GET", "orders/historical/batch"))["orders"] == []
+    other = Asker(here, 2)
+    assert (await other.ask("GET", f"orders/historical/{placed[0]}"))["error"] == "NOT_FOUND" and other.status == 404
+
+
+async def test_fills_are_listed_the_newest_first_page_by_page(here):
+    maker, taker = Asker(here), Asker(here, 2)
+    for n in range(5):
+        await maker.limit("SELL", "0.01", str(50_000 + n))
+    await taker.place("BUY", {"market_market_ioc": {"base_size": "0.05"}})
+    first = await taker.ask("GET", "orders/historical/fills", limit=3)
+    rest = await taker.ask("GET", "orders/historical/fills", limit=3, cursor=first["cursor"])
+    assert [each["price"] for each in first["fills"] + rest["fills"]] == ["50004", "50003", "50002", "50001", "50000"]
+    assert rest["cursor"] == ""
+    assert (await taker.ask("GET", "orders/historical/fills", start_sequence_timestamp=written(START + SECOND)))["fills"] == []
+
+
+async def test_balances_say_what_is_free_and_what_is_held(here):
+    me = Asker(here)
+    await me.limit("BUY", "0.01", "50000")
+    told = await me.ask("GET", "accounts", limit=250)
+    held = {each["currency"]: each for each in told["accounts"]}
+    assert list(held) == ["BTC", "ETH", "USDT"] and not told["has_next"]
+    assert (held["USDT"]["hold"]["value"], held["USDT"]["available_balance"]["value"]) == ("500", "99999500")
+    assert (await me.ask("GET", f"accounts/{held['USDT']['uuid']}"))["account"] == held["USDT"]
+    other = Asker(here, 2)
+    assert (await other.ask("GET", f"accounts/{held['USDT']['uuid']}"))["error"] == "NOT_FOUND"
+    paged = await me.ask("GET", "accounts", limit=2)
+    assert (paged["has_next"], [each["currency"] for each in (await me.ask("GET", "accounts", cursor=paged["cursor"]))["accounts"]]) == (True, ["USDT"])
+
+
+async def test_an_account_knows_its_fees_and_its_rights(here):
+    me = Asker(here, scopes=frozenset({READ}))
+    assert (await me.ask("GET", "transaction_summary"))["fee_tier"]["taker_fee_rate"] == "0.001"
+    told = await me.ask("GET", "key_permissions")
+    assert (told["can_view"], told["can_trade"], told["can_transfer"]) == (True, False, False)
+    assert (await me.place("BUY", LIMIT))["error"] == "PERMISSION_DENIED" and me.status == 403
+
+
+async def test_where_the_venue_takes_nothing_the_name_stays_free():
+    journal = Held()
+    async with Here(journal=journal) as here:
+        me = Asker(here)
+        journal.refuses = "the disk is full"
+        told = await me.place("BUY", LIMIT, name="mine")
+        assert (me.status, told["error"]) == (503, "UNAVAILABLE")
+        journal.refuses = ""
+        answers: list[bytes] = []
+        here.server.hear(_call(me, me.order("BUY", LIMIT, name="mine"), answers))
+        here.venue.turn()
+        journal.sync(here.venue)
+        assert b'"success":true' in answers[0]
+
+
+def _call(me, body, answers):
+    import json
+    from types import SimpleNamespace
+
+    token = me.signer.token(me.here.clock() // SECOND, "POST api.coinbase.com/api/v3/brokerage/orders")
+    return SimpleNamespace(
+        method="POST", path="/api/v3/brokerage/orders", query="", body=json.dumps(body).encode(), address="127.0.0.1",
+        headers={"authorization": f"Bearer {token}"}, answer=lambda told, status=200, headers=None: answers.append(told),
+    )  # fmt: skip
