@@ -160,12 +160,14 @@ class Keys:
 
     def revoke(self, name: str) -> bool:
         """Forget a key; False where there was none."""
+        self.refresh()
         known = self._keys.pop(name, None) is not None
         if known:
             self._write()
         return known
 
     def _add(self, key: Key) -> Key:
+        self.refresh()
         if not key.scopes or not key.scopes <= SCOPES:
             raise BadConfig(f"a key has scopes {sorted(key.scopes)}; expected some of {sorted(SCOPES)}")
         for address in key.addresses:

@@ -135,3 +135,26 @@ def test_a_revoked_key_is_gone_here_and_in_the_file(tmp_path):
     assert not keys.revoke(key.name)
     assert keys.find(key.name) is None
     assert len(Keys(tmp_path / "keys.json")) == 0
+
+
+def test_a_key_another_process_made_or_revoked_is_known_after_a_refresh(tmp_path):
+    ours, theirs = Keys(tmp_path / "keys.json"), Keys(tmp_path / "keys.json")
+    key, _ = theirs.create_hmac(1)
+    assert ours.find(key.name) is None
+    assert ours.refresh()
+    assert not ours.refresh()
+    assert ours.find(key.name) == key
+    other, _ = ours.create_hmac(2)
+    theirs.revoke(key.name)
+    assert theirs.find(other.name) == other  # neither wrote over what the other had written
+    assert ours.refresh()
+    assert [each.name for each in ours.of(1) + ours.of(2)] == [other.name]
+
+
+def test_a_file_that_is_spoilt_meanwhile_leaves_the_keys_as_they_were(tmp_path):
+    keys = Keys(tmp_path / "keys.json")
+    key, _ = keys.create_hmac(1)
+    (tmp_path / "keys.json").write_text("spoilt")
+    with pytest.raises(BadConfig):
+        keys.refresh()
+    assert keys.find(key.name) == key

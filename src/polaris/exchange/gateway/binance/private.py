@@ -15,7 +15,7 @@ from polaris.exchange.gateway.venue import Venue
 def serve_accounts(server: BinanceServer, venue: Venue) -> None:
     """Let a server take orders for the venue and answer what its accounts ask."""
     books = Books(venue.rules)
-    users = UserStreams(venue, books)
+    users = UserStreams(venue, books, server.gate)
     sessions = Sessions(venue, server, users)
     trading = Trading(venue, server, books)
     sessions.quick = Quick(venue, server, books, trading)

@@ -18,7 +18,7 @@ from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.quick import Quick
 from polaris.exchange.gateway.binance.security import Need, socket_payload
 from polaris.exchange.gateway.binance.server import TIME_UNITS, BinanceServer, Endpoint
-from polaris.exchange.gateway.binance.user import Leave, UserStreams
+from polaris.exchange.gateway.binance.user import SWEEP, Leave, UserStreams
 from polaris.exchange.gateway.http import Request, pairs
 from polaris.exchange.gateway.keys import ED25519, Key
 from polaris.exchange.gateway.socket import Socket
@@ -55,7 +55,7 @@ class Session(Socket):
         self.logged_on = 0  # ns UTC
         self.micros = micros
         self.tells_limits = limits
-        self.subscriptions: dict[int, Leave] = {}
+        self.subscriptions: dict[int, tuple[Leave, Key]] = {}
         self.own = -1  # the subscription of who is logged on
         self._cancels = cancels
         self._accounts: set[int] = set()  # that placed orders here
@@ -64,12 +64,14 @@ class Session(Socket):
         self._end: asyncio.TimerHandle | None = None
 
     def opened(self) -> None:
+        self._sessions.open_ones.add(self)
         self._end = self._loop.call_later(LIFE_S, self.close, "a connection ends after a day", WSCloseCode.GOING_AWAY)
 
     def closed(self) -> None:
         if self._end is not None:
             self._end.cancel()
-        for leave in self.subscriptions.values():
+        self._sessions.open_ones.discard(self)
+        for leave, _ in self.subscriptions.values():
             leave()
         self.subscriptions = {}
         if self._cancels and self._accounts:
@@ -114,8 +116,8 @@ class Session(Socket):
 
         return Call(params, answer, self._sessions.venue.now(), self.address, self.number, self.micros, self), asked.method
 
-    def subscribe(self, account: int) -> int:
-        """Listen to an account's user stream; the subscription's number."""
+    def subscribe(self, key: Key) -> int:
+        """Listen to the user stream of a key's account; the subscription's number."""
         if len(self.subscriptions) >= SUBSCRIPTIONS:
             raise Refusal(-1191, f"Too many subscriptions. Connection may create up to '{SUBSCRIPTIONS}' subscriptions at a time.")
         number, self._next = self._next, self._next + 1
@@ -124,14 +126,21 @@ class Session(Socket):
         def send(payload: bytes) -> None:
             self.send(head + payload + b"}")
 
-        self.subscriptions[number] = self._sessions.users.listen(account, send, self.micros)
+        self.subscriptions[number] = (self._sessions.users.listen(key.account, send, self.micros), key)
         return number
 
     def unsubscribe(self, number: int) -> None:
         """Listen no more."""
-        self.subscriptions.pop(number)()
+        leave, _ = self.subscriptions.pop(number)
+        leave()
         if number == self.own:
             self.own = -1
+
+    def terminate(self, number: int) -> None:
+        """End a subscription, and say so."""
+        now = self._sessions.venue.now() // (1_000 if self.micros else 1_000_000)
+        self.send(b'{"subscriptionId":%d,"event":%b}' % (number, encode({"e": "eventStreamTerminated", "E": now})))
+        self.unsubscribe(number)
 
     def _check(self, call: Call, endpoint: Endpoint, now: int) -> None:
         """Count a request and see who asks. Raises Refusal."""
@@ -185,6 +194,17 @@ class Sessions:
         self.server = server
         self.users = users
         self.quick: Quick | None = None
+        self.open_ones: set[Session] = set()
+        venue.every(SWEEP, self.sweep)
+
+    def sweep(self, now: int) -> None:
+        """What a key that was revoked listens to ends, and who was logged on with it is not any more."""
+        for session in list(self.open_ones):
+            for number, (_, key) in list(session.subscriptions.items()):
+                if not self.server.gate.knows(key):
+                    session.terminate(number)
+            if session.key is not None and not self.server.gate.knows(session.key):
+                session.key = None
 
     def open(self, request: Request) -> Session | None:
         """The session of a new connection."""
@@ -235,9 +255,7 @@ class Sessions:
         """Nobody asks any more."""
         session = _session(call)
         if session.own >= 0:
-            event = encode({"e": "eventStreamTerminated", "E": call.time(self.venue.now())})
-            session.send(b'{"subscriptionId":%d,"event":%b}' % (session.own, event))
-            session.unsubscribe(session.own)
+            session.terminate(session.own)
         session.key = None
         return self.status(call)
 
@@ -252,12 +270,13 @@ class Sessions:
             raise Refusal(-1002, "You are not authorized to execute this request.", 401)
         if session.own >= 0:
             raise Refusal(-2035, "Subscription already active.")
-        session.own = session.subscribe(session.key.account)
+        session.own = session.subscribe(session.key)
         return encode({"subscriptionId": session.own})
 
     def subscribe_signed(self, call: Call) -> bytes:
         """Listen to the user stream of who signed this."""
-        return encode({"subscriptionId": _session(call).subscribe(call.account)})
+        assert call.key is not None
+        return encode({"subscriptionId": _session(call).subscribe(call.key)})
 
     def unsubscribe(self, call: Call) -> bytes:
         """Listen no more: to one subscription, or to none at all."""

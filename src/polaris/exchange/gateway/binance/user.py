@@ -14,13 +14,14 @@ import numpy.typing as npt
 from polaris.exchange.gateway.binance import errors, reports
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.call import Call, encode
-from polaris.exchange.gateway.binance.security import Need
+from polaris.exchange.gateway.binance.security import Gate, Need
 from polaris.exchange.gateway.binance.server import Endpoint
+from polaris.exchange.gateway.keys import Key
 from polaris.exchange.gateway.orders import STARTED, Change
 from polaris.exchange.gateway.venue import Venue
 
 LIFE: Final = 3_600_000_000_000  # ns a listen key lives without a ping
-SWEEP: Final = 60_000_000_000
+SWEEP: Final = 1_000_000_000
 Send = Callable[[bytes], None]
 Leave = Callable[[], None]
 
@@ -73,11 +74,12 @@ class Feed:
 class ListenKey:
     """A stream's name that stands for an account."""
 
-    __slots__ = ("account", "ends", "leaves", "name", "sinks")
+    __slots__ = ("account", "ends", "leaves", "made_by", "name", "sinks")
 
-    def __init__(self, name: str, account: int, ends: int) -> None:
+    def __init__(self, name: str, account: int, ends: int, made_by: Key) -> None:
         self.name = name
         self.account = account
+        self.made_by = made_by
         self.ends = ends  # ns UTC
         self.sinks: list[Send] = []
         self.leaves: list[Leave] = []
@@ -86,9 +88,10 @@ class ListenKey:
 class UserStreams:
     """Every feed of a venue, and the listen keys."""
 
-    def __init__(self, venue: Venue, books: Books) -> None:
+    def __init__(self, venue: Venue, books: Books, gate: Gate) -> None:
         self._venue = venue
         self._books = books
+        self._gate = gate
         self._feeds: dict[tuple[int, bool], Feed] = {}
         self._keys: dict[str, ListenKey] = {}
         self._of_account: dict[int, ListenKey] = {}
@@ -144,9 +147,10 @@ class UserStreams:
 
     def create(self, call: Call) -> bytes:
         """The account's listen key, for another hour."""
+        assert call.key is not None
         key = self._of_account.get(call.account)
         if key is None or not self.knows(key.name):
-            key = ListenKey(secrets.token_urlsafe(45), call.account, 0)
+            key = ListenKey(secrets.token_urlsafe(45), call.account, 0, call.key)
             self._keys[key.name] = self._of_account[call.account] = key
         key.ends = self._venue.now() + LIFE
         return encode({"listenKey": key.name})
@@ -162,8 +166,8 @@ class UserStreams:
         return b"{}"
 
     def sweep(self, now: int) -> None:
-        """End what nobody pinged for an hour, and say so."""
-        for key in [key for key in self._keys.values() if key.ends <= now]:
+        """End what nobody pinged for an hour or whose key was revoked, and say so."""
+        for key in [key for key in self._keys.values() if key.ends <= now or not self._gate.knows(key.made_by)]:
             payload = encode({"e": "listenKeyExpired", "E": now // 1_000_000, "listenKey": key.name})
             for sink in list(key.sinks):
                 sink(payload)

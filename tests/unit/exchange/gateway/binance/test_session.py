@@ -124,6 +124,33 @@ async def test_a_session_ends_with_its_key(venue):
         assert (await socket.ask("order.place", timestamp=MS, **ORDER))["error"]["code"] == -2015
 
 
+async def test_what_a_revoked_key_listens_to_ends_and_says_so(venue):
+    signer, one, heard = Signer(venue), Asker(venue), []
+    async with connected(venue) as socket:
+        await socket.ask("session.logon", **signer.params())
+        await socket.ask("userDataStream.subscribe")
+        await socket.ask("userDataStream.subscribe.signature", **one.params())
+        key = (await one.ask("POST", "userDataStream"))["listenKey"]
+        venue.server.join_user_stream(key, lambda payload: heard.append(json.loads(payload)))
+        venue.keys.revoke(signer.key.name)
+        venue.keys.revoke(one.key.name)
+        (session,) = venue.server.sockets.open
+        session._sessions.sweep(venue.clock())
+        venue.server.private.sweep(venue.clock())
+        assert [(await socket.event())["subscriptionId"] for _ in range(2)] == [0, 1]
+        assert [event["e"] for event in heard] == ["listenKeyExpired"]
+        assert venue.venue._watchers == {}
+        assert (await socket.ask("session.status"))["result"]["apiKey"] is None
+
+
+async def test_no_more_sockets_open_than_the_server_carries(venue):
+    venue.server.sockets.most = 1
+    async with connected(venue):
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            async with connected(venue):
+                pass
+
+
 async def test_only_ed25519_logs_on(venue):
     async with connected(venue) as socket:
         told = await socket.ask("session.logon", **Asker(venue).params())
