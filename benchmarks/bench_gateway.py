@@ -8,6 +8,7 @@ when an order was due. Durable: an answer is sent after `fdatasync`; what that t
 import asyncio
 import base64
 import json as documents
+import logging
 import multiprocessing
 import platform
 import random
@@ -36,6 +37,7 @@ def serve(pipe: Any, durability: str, folder: str, public: str) -> None:
     """The exchange, in a process of its own, until its pipe closes."""
     import uvloop
 
+    logging.basicConfig(level=logging.WARNING)
     uvloop.run(_serve(pipe, durability, Path(folder), public))
 
 
@@ -54,13 +56,15 @@ async def _serve(pipe: Any, durability: str, folder: Path, public: str) -> None:
     key = house.keys.create_ed25519(1, public)
     rich = [command(w.DEPOSIT, account=1, book=asset, quantity=10**17) for asset in range(len(rules.assets))]
     house.venue.ask(rich, [bytes(NOTE.itemsize)] * len(rich))
-    steady()
+    steady(collects=False)
     assert house.binance is not None
     pipe.send((house.binance.port, key.name))
     try:
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         pipe.send(time.process_time())
     finally:
+        for reason in dict.fromkeys(house.binance.sockets.dropped):
+            logging.warning("a connection was dropped: %s", reason)
         await house.close()
 
 
@@ -104,7 +108,7 @@ def orders(first: int, n: int, dice: random.Random) -> list[bytes]:
             text_frame(
                 b'{"id":"%d","method":"order.place","params":{"symbol":"BTCUSDT","side":"%b","type":"LIMIT","timeInForce":"GTC","price":"%d.%02d",'
                 b'"quantity":"0.%05d","newClientOrderId":"c%010d","recvWindow":60000,"timestamp":%d}}'
-                % (number - first, b"SELL" if sells else b"BUY", ticks // 100, ticks % 100, 100 + dice.randrange(900), number, now)
+                % (number, b"SELL" if sells else b"BUY", ticks // 100, ticks % 100, 100 + dice.randrange(900), number, now)
             )
         )
     return frames
@@ -129,9 +133,8 @@ class Exchange:
     def load(self, rate: float, seconds: float) -> Run:
         """Orders at a rate for so long."""
         n = int(rate * seconds)
-        frames = orders(self._sent, n, self._dice)
-        self._sent += n
-        return run(self.lines, frames, rate)
+        first, self._sent = self._sent, self._sent + n
+        return run(self.lines, orders(first, n, self._dice), rate, first)
 
     def close(self) -> float:
         """End it; the CPU seconds it took."""

@@ -55,11 +55,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81" + size + b"\0\0\0\0" + payload
 
 
-def run(sockets: Sequence[socket.socket], frames: Sequence[bytes], rate: float, answers: Callable[[bytes], list[bytes]] = ID.findall) -> Run:
+def run(sockets: Sequence[socket.socket], frames: Sequence[bytes], rate: float, first: int = 0, answers: Callable[[bytes], list[bytes]] = ID.findall) -> Run:
     """Send frame i at start + i / rate over connection i % n, read the answers, time them.
 
     sockets  open connections, past their handshake
-    frames   order i's request as it goes over the line; its answer holds `"id":i` or `"id":"i"`
+    frames   order i's request as it goes over the line; its answer holds `"id":n` or `"id":"n"`, n = first + i: answers to others are late ones
     rate     orders a second
     """
     n, lines = len(frames), len(sockets)
@@ -109,9 +109,10 @@ def run(sockets: Sequence[socket.socket], frames: Sequence[bytes], rate: float, 
             whole, rest[c] = data[:cut], data[cut:]
             found = answers(whole)
             if found:
-                ids = np.array(found, np.int64) if isinstance(found[0], int) else np.array([int(each) for each in found])
+                ids = np.array([int(each) for each in found]) - first
+                ids = ids[(ids >= 0) & (ids < n)]
                 latency[ids] = last - (start + (ids * step).astype(np.int64))
-                answered += len(found)
+                answered += len(ids)
         if not ready:
             time.sleep(NAP_S)
     return Run(latency, (last - start) / 1e9, behind)

@@ -91,7 +91,7 @@ async def run_exchange(
             await crowd.begin()
             tasks.append(asyncio.create_task(crowd.run()))
         listening(about())
-        steady()
+        steady(collects=False)
         tasks.append(asyncio.create_task(ended.wait()))
         done, _ = await asyncio.wait(tasks, timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
