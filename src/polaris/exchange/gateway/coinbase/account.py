@@ -35,6 +35,7 @@ class Account:
         """What they are, for `CoinbaseServer.add`."""
         yield Endpoint(self.accounts, f"GET {ROOT}/accounts", READ)
         yield Endpoint(self.account, f"GET {ROOT}/accounts/{{account_uuid}}", READ)
+        yield Endpoint(self.wallets, "GET /v2/accounts", READ)
         yield Endpoint(self.summary, f"GET {ROOT}/transaction_summary", READ)
         yield Endpoint(self.permissions, f"GET {ROOT}/key_permissions", READ)
 
@@ -59,6 +60,20 @@ class Account:
             raise errors.not_found("there is no such account")
         asset = named[1]
         self._balances(call, lambda balances: {"account": self._account(call.account, asset, balances[asset])})
+
+    def wallets(self, call: Call) -> None:
+        """The accounts as the older API tells them: each with its whole balance, what is held with it."""
+
+        def answer(balances: Any) -> Any:
+            told = []
+            for number, asset in enumerate(self._venue.rules.assets):
+                about = {"code": asset.name, "name": asset.name, "exponent": asset.decimals, "type": "fiat" if asset.name in FIAT else "crypto"}
+                balance = {"amount": money(asset, int(balances[number].sum())), "currency": asset.name}
+                account = {"id": account_name(call.account, number), "name": f"{asset.name} Wallet", "primary": number == 0, "type": "wallet"}
+                told.append({**account, "currency": about, "balance": balance, "created_at": written(0), "updated_at": written(0), "resource": "account"})
+            return {"pagination": {"limit": MOST, "order": "desc", "next_uri": None, "previous_uri": None}, "data": told}
+
+        self._balances(call, answer)
 
     def summary(self, call: Call) -> Any:
         """Fees, and what was traded in thirty days as far as it is kept, in the quotes of its books."""

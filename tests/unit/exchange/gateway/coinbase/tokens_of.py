@@ -30,7 +30,8 @@ class Signer:
 
     @property
     def pem(self) -> str:
-        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        """As Coinbase hands out an ES256 key: BEGIN EC PRIVATE KEY."""
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
     @property
     def secret(self) -> str:
