@@ -424,7 +424,8 @@ class Venue:
     def _balances(self, events: Events) -> list[tuple[int, int, list[int], npt.NDArray[np.int64]]]:
         """The balances of every watched account that these events may have changed, as they are now."""
         found = []
-        for account in self._watchers:
+        touched = {*np.unique(events["account"]).tolist(), *np.unique(events["maker_account"]).tolist()}
+        for account in sorted(touched & self._watchers.keys()):
             own = events[(events["account"] == account) | ((events["maker_account"] == account) & (events["maker_id"] != 0))]
             if len(own):
                 paid = own["kind"] == BALANCE
@@ -438,9 +439,9 @@ class Venue:
     def _tell(self, told: _Told) -> None:
         """Tell what one turn did: answers and watchers by command, then balances, then the market."""
         self.register.fold(told.commands, told.notes, told.events, self._changed if self._watchers or self._hearers else None, told.answers)
-        for account, watchers in list(self._watchers.items()):
-            for event in told.events[(told.events["kind"] == BALANCE) & (told.events["account"] == account)]:
-                for watcher in list(watchers):
+        if self._watchers:
+            for event in told.events[told.events["kind"] == BALANCE]:
+                for watcher in list(self._watchers.get(int(event["account"]), ())):
                     safely(watcher.paid, int(event["ts"]), int(event["book"]), int(event["quantity"]))
         for ts, account, assets, balances in told.balances:
             for watcher in list(self._watchers.get(account, ())):

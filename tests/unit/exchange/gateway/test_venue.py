@@ -6,7 +6,7 @@ import pytest
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.venue import Refused, Venue, command, note
-from polaris.exchange.words import ACCEPTED, CANCEL, CANCELLED, CLOCK, FILL, GTC, LIMIT, REJECTED, SUBMIT
+from polaris.exchange.words import ACCEPTED, CANCEL, CANCELLED, CLOCK, DEPOSIT, FILL, GTC, LIMIT, REJECTED, SUBMIT, WITHDRAW
 from tests.unit.exchange.gateway.bare import ANY_SIZE, START, Bare, Clock, Held
 
 PRICE = 5_000_000
@@ -225,6 +225,16 @@ async def test_what_touches_an_account_as_maker_is_told_to_it():
     submit(venue, 2, SELL, quantity=40)
     venue.turn()
     assert watched.told == [("order", FILL, 2, 40), ("balances", (0, 2))]
+
+
+async def test_who_is_paid_hears_of_it_and_of_what_he_has_now():
+    venue, watched, other = venue_of(), Watched(), Watched()
+    venue.watch(1, watched)
+    venue.watch(2, other)
+    venue.ask([command(DEPOSIT, account=1, book=2, quantity=77), command(WITHDRAW, account=1, book=0, quantity=5)], [note(START), note(START)])
+    venue.turn()
+    assert watched.told == [("paid", 2, 77), ("paid", 0, -5), ("balances", (0, 2))]
+    assert other.told == []
 
 
 async def test_time_goes_on_though_nobody_asks():
