@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import ConnectionClosed
 
+from polaris.app.exchange.house import House, Plan
 from polaris.domain.instrument import Instruments
 from polaris.domain.market import LIVE, TRADE
 from polaris.domain.orders import BUY, CANCELLED, FILLED, LIMIT, MAKER, MARKET, OPEN, PARTIAL, POST_ONLY, SELL, TAKER
@@ -434,3 +435,42 @@ async def test_every_product_has_the_fields_of_the_recorded_ones_in_their_order(
         ours = (await client.get("/api/v3/brokerage/market/products")).json()
     assert list(ours) == list(recorded)
     assert list(ours["products"][0]) == list(recorded["products"][0])
+
+
+# the exchange as it runs
+
+
+async def test_what_was_ordered_is_found_again_after_a_start(tmp_path):
+    plan = Plan(rules=RULES, folder=tmp_path, durability="memory", ports={"coinbase": 0, "binance": 0})
+    house = await House.open(plan)
+    try:
+        await deposited(house)
+        async with through_ccxt(Opened(house)) as client:
+            placed = await client.create_order(PAIR, "limit", "buy", 0.01, 50_000, {"end_time": "2040-01-01T00:00:00Z", "postOnly": True})
+            before = await client.fetch_order(placed["id"], PAIR)
+    finally:
+        await house.close()
+    house = await House.open(plan)
+    try:
+        async with through_ccxt(Opened(house)) as client:
+            after = await client.fetch_order(placed["id"], PAIR)
+            assert after == before and after["clientOrderId"].startswith("ccxt-")
+            assert after["info"]["order_configuration"]["limit_limit_gtd"]["end_time"] == "2040-01-01T00:00:00Z"
+            again = {"client_order_id": after["clientOrderId"], "product_id": "BTC-USDT", "side": "BUY", "order_configuration": {}}
+            assert (await client.v3PrivatePostBrokerageOrders(again))["order_id"] == placed["id"], "its name is still taken"
+    finally:
+        await house.close()
+
+
+class Opened:
+    """A house as the tests ask for a venue."""
+
+    def __init__(self, house):
+        self.keys, self.port = house.keys, house.coinbase.port
+
+
+async def deposited(house):
+    paid = asyncio.get_running_loop().create_future()
+    house.venue.ask([command(w.DEPOSIT, account=1, book=RULES.asset("USDT"), quantity=10**14)], [note(0)])
+    house.venue.read(lambda: house.venue.core.balances(1), paid.set_result)
+    assert (await asyncio.wait_for(paid, 20)).sum() == 10**14
