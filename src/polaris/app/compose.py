@@ -173,6 +173,7 @@ class LoggedDesk:
         self.proved: Checkpoint | None = None  # the newest checkpoint
         self.on_records: list[Callable[[Records], None]] = []
         self.resumed_from = 0
+        self.began = 0  # ns: when the log was begun, by whichever run
         self.message = ""
 
     @classmethod
@@ -191,19 +192,20 @@ class LoggedDesk:
 
     @classmethod
     def _on(cls, writer: LogWriter, directory: Path, settings: CoreSettings, instruments: Instruments, now: int) -> "LoggedDesk":
-        last = writer.next_seq - 1
+        last, began = writer.next_seq - 1, max(now, writer.ts)
         message = writer.recovery.message
         if last == 0:
             desk, advance = core(settings, instruments)
         else:
             replay = Replay(directory)
+            began = replay.started.ts
             _expect_same(replay.started, settings, instruments, directory)
             desk, advance = replay.run(), replay.advance
             writer.append_records(replay.owed)  # killed between a row and what it led to
             _explain(writer, replay.sent, desk)
             desk.reconfigure(settings.desk)
         logged = cls(desk, advance, writer)
-        logged.resumed_from, logged.message = last, message
+        logged.resumed_from, logged.message, logged.began = last, message, began
         logged.sequencer.tell(
             Started(
                 version=__version__,

@@ -10,6 +10,7 @@ the venue says is filled was found among its executions. Fills are counted by lo
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -93,6 +94,7 @@ class Courier:
     run      names the log these orders stand in: their names at the venues begin with it
     tell     takes REPORT rows: they go through the log to the core
     clock    ns
+    answered hears how long an order took, ns, from its record to the venue's answer
     """
 
     def __init__(
@@ -103,12 +105,13 @@ class Courier:
         tell: Callable[[RowBuffer], object],
         clock: Callable[[], int],
         *,
+        answered: Callable[[int], object] = lambda ns: None,
         poll_s: float = POLL_S,
     ) -> None:
         self.entries, self.instruments, self.name, self.clock = entries, instruments, run, clock
         self.carried: dict[int, Carried] = {}
         self.troubles = 0  # questions a venue did not answer
-        self._tell, self._poll_s = tell, poll_s
+        self._tell, self._answered, self._poll_s = tell, answered, poll_s
         self._tasks: set[asyncio.Task[None]] = set()
         self._rows = RowBuffer(16)
         self._failed: asyncio.Future[None] | None = None
@@ -131,6 +134,22 @@ class Courier:
                 self._entry(carried).doubt(carried.order)
                 if slot["state"] == CANCELLING:
                     self._start(self._cancel(carried))
+
+    def lapse(self, orders: Iterable[Any]) -> None:
+        """Tell that the orders of a run that ended have lapsed: their venues began anew and keep nothing of before.
+
+        An execution that was not told by then is told by nobody: it went with the money it moved.
+        """
+        for slot in orders:
+            if NONE < slot["state"] < FILLED:
+                carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
+                log.warning("order lapsed", order=carried.order.client, filled=int(slot["filled"]), lots=carried.order.lots, said="its venue began anew")
+                self._end(carried, EXPIRE)
+
+    @property
+    def in_doubt(self) -> int:
+        """Orders nobody knows the fate of."""
+        return sum(len(entry.doubtful) for entry in self.entries.values())
 
     async def run(self) -> None:
         """Look after what works until cancelled. Raises what an error of ours raised."""
@@ -157,9 +176,11 @@ class Courier:
         return self.carried[number]
 
     async def _place(self, carried: Carried) -> None:
+        begun = time.perf_counter_ns()
         async with carried.busy:
             try:
                 said = await self._entry(carried).place(carried.order)
+                self._answered(time.perf_counter_ns() - begun)
             except (ValueError, Unavailable) as refused:  # it never left
                 said = Refusal(Verdict.REFUSED, "", str(refused))
             await self._hear(carried, said)

@@ -148,6 +148,8 @@ def _trading(status: Status) -> Iterator[Metric]:
     yield _counter("polaris_cancels", "Cancels sent", [({}, counts.cancels)])
     yield _counter("polaris_refusals", "Orders the gate refused", [({"reason": reason}, count) for reason, count in counts.refusals.items()])
     yield _gauge("polaris_orders_working", "Orders at the venue now", [({}, counts.working)])
+    yield _gauge("polaris_orders_in_doubt", "Orders nobody knows the fate of", [({}, counts.in_doubt)])
+    yield _counter("polaris_order_troubles", "Questions about orders that a venue did not answer", [({}, counts.troubles)])
     yield _gauge("polaris_equity", "Cash and positions at the mid", [({}, float(account.equity))])
     yield _gauge("polaris_cash", "Cash", [({}, float(account.cash))])
     yield _gauge("polaris_profit_day", "Since midnight UTC, fees paid", [({}, float(account.day_profit))])

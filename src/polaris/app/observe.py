@@ -10,6 +10,7 @@ import numpy as np
 
 from polaris import __version__
 from polaris.app.compose import LoggedDesk
+from polaris.app.courier import Courier
 from polaris.app.settings import Settings
 from polaris.app.status import (
     NEVER,
@@ -56,8 +57,10 @@ HIDDEN: Final = ("probability", "brier", "outcomes")  # columns shown elsewhere 
 class Observer:
     """Looks at a running desk. Costs nothing until asked, but for folding records into the view."""
 
-    def __init__(self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int]) -> None:
-        self.settings, self.logged, self.feeds, self.directory, self.clock = settings, logged, feeds, directory, clock
+    def __init__(
+        self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int], courier: Courier | None = None
+    ) -> None:
+        self.settings, self.logged, self.feeds, self.directory, self.clock, self.courier = settings, logged, feeds, directory, clock, courier
         self.view = DeskView(logged.desk.instruments)
         self.quality = QualityMeter(len(logged.desk.instruments))
         self._crossed = [0] * len(logged.desk.instruments)
@@ -236,6 +239,8 @@ class Observer:
             fills=int(account["fills"]),
             cancels=int(account["cancels"]),
             working=int(account["active"]),
+            in_doubt=self.courier.in_doubt if self.courier else 0,
+            troubles=self.courier.troubles if self.courier else 0,
             refusals=dict(self.view.refusals_by_reason),
         )
 

@@ -48,9 +48,9 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True):
 class MarketSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where market data comes from."""
 
-    source: str = "builtin"  # "builtin" (a seeded market on this machine), "live" (public feeds), or "recording:FILE"
-    seed: int = 7  # of the built-in market: the same seed gives the same prices
-    speed: float = 1.0  # of the built-in market or a recording, times real time; 0 plays a recording as fast as the desk keeps up
+    source: str = "builtin"  # "builtin" (an exchange on this machine with simulated traders), "live" (public feeds), or "recording:FILE"
+    seed: int = 7  # of the built-in market's traders: who they are and what news they hear; what prices they make of it depends on who trades with them
+    speed: float = 1.0  # of a recording, times real time, 0 for as fast as the desk keeps up; of the built-in market how much faster than the clock its traders live, at most 20
     busy_poll: bool = False  # ask the sockets without pause instead of sleeping until one has something: with a processor to spare orders leave sooner, without one far later
 
     def __post_init__(self) -> None:
@@ -218,9 +218,22 @@ def config_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
     return named
 
 
+def at_the_start(loaded: Loaded[Settings]) -> Settings:
+    """What a desk that starts goes by: on the built-in market its orders go to that exchange, unless fills are set otherwise."""
+    settings = loaded.settings
+    if settings.market.source != "builtin" or loaded.origins.get(("execution", "fill_model"), DEFAULT) != DEFAULT:
+        return settings
+    return msgspec.structs.replace(settings, execution=msgspec.structs.replace(settings.execution, fill_model="venue"))
+
+
 def refuse_live(settings: Settings) -> None:
     """Raise BadConfig where real orders are asked for, naming what is missing; nothing here can send one yet."""
     if settings.mode != "live":
+        if settings.execution.fill_model == "venue" and settings.market.source != "builtin":
+            raise BadConfig(
+                f"execution.fill_model 'venue' sends orders, and market.source is {settings.market.source!r}: only the built-in market takes them. "
+                "Use 'queue': fills are simulated on the prices heard"
+            )
         return
     missing = [
         f"venues.{name}.{key}"
@@ -283,4 +296,4 @@ def _example_section(section: msgspec.Struct, path: tuple[str, ...]) -> list[str
     return [f"# {title}", f"[{'.'.join(path)}]", *keys, "", *below]
 
 
-__all__ = ["DEFAULT", "FILE_NAME", "Settings", "config_file", "example", "load", "refuse_live"]
+__all__ = ["DEFAULT", "FILE_NAME", "Settings", "at_the_start", "config_file", "example", "load", "refuse_live"]

@@ -117,6 +117,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     fills: int = 0
     cancels: int = 0
     working: int = 0  # orders at the venue now
+    in_doubt: int = 0  # of these, nobody knows their fate
+    troubles: int = 0  # questions about orders that a venue did not answer
     refusals: dict[str, int] = {}  # domain.orders.REFUSAL_NAMES to count
 
 

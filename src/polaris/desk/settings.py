@@ -48,7 +48,7 @@ class ExecutionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     """How orders are worked, and how the simulated venue fills them."""
 
     order_type: Literal["post-only", "limit", "ioc", "market"] = "post-only"  # how a target is worked
-    fill_model: Literal["mid", "touch", "queue", "venue"] = "queue"  # venue: fills come as reports from a real one
+    fill_model: Literal["mid", "touch", "queue", "venue"] = "queue"  # how the core simulates fills; venue: orders leave the house and fills come back, as polaris start does on the built-in market where nothing is set
     latency_ns: int = 2_000_000  # from the decision to the venue's matching engine
     repeg_ns: int = 250_000_000  # a resting order follows the touch at most this often
     maker_fee: float = 0.0  # fraction of notional

@@ -186,15 +186,14 @@ async def _endpoints(settings: "Settings", wanted: dict[str, list[str]]) -> "Asy
             places[name] = VenueEndpoint(name, ours.ws_url or public.ws_url, ours.rest_url or public.rest_url)
         yield places
         return
-    from polaris.venues.served.builtin import builtin_process
-    from polaris.venues.served.process import KINDS
+    from polaris.app.exchange.builtin import VENUES, builtin_process
+    from polaris.app.market import builtin
 
-    bases = [base for base in KINDS if any(name.upper().startswith(base) for names in wanted.values() for name in names)]
-    async with builtin_process(settings.market.seed, bases or list(KINDS)) as served:
-        absent = [name for name in wanted if name not in served]
-        if absent:
-            raise BadConfig(f"the built-in market has no {absent[0]}; it is {' and '.join(served)}")
-        yield served
+    absent = [name for name in wanted if name not in VENUES]
+    if absent:
+        raise BadConfig(f"the built-in market has no {absent[0]}; it is {' and '.join(VENUES)}")
+    async with builtin_process(builtin(settings, (name for names in wanted.values() for name in names))) as served:
+        yield served.endpoints
 
 
 def _added(path: Path, catalog: Path, as_json: bool) -> dict[str, Any]:

@@ -108,6 +108,8 @@ def parity(
         from polaris.app.settings import load
 
         chosen = core_settings(load(config).settings)
+        if chosen.desk.execution.fill_model == "venue":
+            raise BadConfig("execution.fill_model is 'venue', and a recording fills no orders; expected 'mid', 'touch' or 'queue'")
     with stages("parity", quiet=as_json) as tell:
         certificate = certify(recording, venue=venue or "", settings=chosen, speed=speed, progress=tell)
     if as_json:

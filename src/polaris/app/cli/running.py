@@ -45,8 +45,8 @@ def add_to(app: typer.Typer) -> None:
 @verb
 def start(
     market: Annotated[str | None, typer.Option("--market", "-m", metavar="SOURCE", help="builtin, live, or recording:FILE.")] = None,
-    mode: Annotated[str | None, typer.Option(help="observe (no orders) or paper (simulated fills).")] = None,
-    speed: Annotated[float | None, typer.Option(help="Speed of a recording, times real time; 0 is as fast as it goes.")] = None,
+    mode: Annotated[str | None, typer.Option(help="observe (no orders) or paper (no real ones).")] = None,
+    speed: Annotated[float | None, typer.Option(help="Speed of a recording, times real time, 0 for as fast as it goes; of the built-in market's traders.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the built-in market.")] = None,
     port: Annotated[int | None, typer.Option(help="Loopback port for /status and /metrics; 0 is any free one.")] = None,
     data: DataDir = None,
@@ -60,6 +60,7 @@ def start(
 ) -> None:
     """Start the desk: on paper, on the built-in market, unless told otherwise.
 
+    On the built-in market its orders go to that exchange, elsewhere their fills are simulated.
     On a terminal it shows the live view; Ctrl-C stops the desk. Elsewhere it prints one line now and then.
 
     \b
@@ -70,10 +71,10 @@ def start(
     """
     from polaris.app import process
     from polaris.app.configuration import duration_ns
-    from polaris.app.settings import refuse_live
+    from polaris.app.settings import at_the_start, load, refuse_live
 
     flags = {"market__source": _recording_path(market), "mode": mode, "market__speed": speed, "market__seed": seed, "server__port": port, "data__dir": data}
-    settings = load_settings(config, **flags)
+    settings = at_the_start(load(config, flags={key.replace("__", "."): value for key, value in flags.items()}))
     refuse_live(settings)
     if settings.market.recording and not settings.market.recording.is_file():
         raise BadConfig(f"market.source: there is no recording {settings.market.recording}")

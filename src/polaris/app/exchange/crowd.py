@@ -62,18 +62,21 @@ class Crowd:
         """Let them trade until cancelled. Raises Unavailable where a venue takes nothing any more."""
         beat_s = self.population.settings.beat_ns / SECOND
         while True:
-            now = self._clock()
-            if now - self.population.now > BEHIND_NS:
-                self.population.lose(now - BEHIND_NS)
-            while self.population.due(now):
-                for place, house in enumerate(self.houses):
-                    first = house.venue.new_order_id()
-                    commands = self.population.commands(place, first)
-                    for _ in range(int((commands["operation"] == w.SUBMIT).sum()) - 1):
-                        house.venue.new_order_id()
-                    if len(commands):
-                        await self._ask(house, _bytes(commands), partial(self._hear, place, house))
+            await self.live(self._clock())
             await asyncio.sleep(beat_s)
+
+    async def live(self, now: int) -> None:
+        """Let everybody act who is due by then, ns."""
+        if now - self.population.now > BEHIND_NS:
+            self.population.lose(now - BEHIND_NS)
+        while self.population.due(now):
+            for place, house in enumerate(self.houses):
+                first = house.venue.new_order_id()
+                commands = self.population.commands(place, first)
+                for _ in range(int((commands["operation"] == w.SUBMIT).sum()) - 1):
+                    house.venue.new_order_id()
+                if len(commands):
+                    await self._ask(house, _bytes(commands), partial(self._hear, place, house))
 
     def _hear(self, place: int, house: House, events: Events) -> None:
         look(house.machine.core.arena, self._tops)

@@ -22,6 +22,7 @@ from polaris.exchange.gateway.binance.market import serve_market
 from polaris.exchange.gateway.binance.private import serve_accounts
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.broadcast import Broadcast
+from polaris.exchange.gateway.coinbase.limits import Limits as CoinbaseLimits
 from polaris.exchange.gateway.coinbase.server import CoinbaseServer
 from polaris.exchange.gateway.coinbase.serving import serve_coinbase
 from polaris.exchange.gateway.fix.acceptor import Acceptor
@@ -56,6 +57,7 @@ class Plan:
     silent: Iterable[int] = ()
     durability: Literal["disk", "memory"] = "disk"
     limits: Limits = Limits()  # noqa: RUF009 - frozen
+    coinbase_limits: CoinbaseLimits = CoinbaseLimits()  # noqa: RUF009 - frozen
     ports: dict[str, int]
     snapshot_ns: int = 300_000_000_000
 
@@ -148,7 +150,7 @@ class House:
             serve_market(self.binance, venue, self.broadcast)
             await self.binance.start()
         if "coinbase" in ports:
-            self.coinbase = CoinbaseServer(venue.now, self.keys, port=ports["coinbase"])
+            self.coinbase = CoinbaseServer(venue.now, self.keys, self.plan.coinbase_limits, ports["coinbase"])
             serve_coinbase(self.coinbase, venue, self.broadcast)
             await self.coinbase.start()
         if "fix" in ports:
