@@ -80,6 +80,54 @@ def _drive() -> None:
     for name in ("binance", "coinbase"):  # of the built-in market; any other is compiled as its feed is made, before it connects
         item = Instrument(id=InstrumentId(0), key=Key(name, Product.SPOT, "BTC", "USD"), wire="BTC-USD", price_decimals=2, quantity_decimals=8)
         registry.venue(name).feed(Instruments([item]), RowBuffer())  # loads what reads its frames
+    _trade()
+
+
+def _trade() -> None:
+    """An exchange's vocabulary: a simulated market lived for a while, looked at, kept and gone on with."""
+    import dataclasses
+
+    from polaris.app.exchange.crowd import rules
+    from polaris.exchange.gateway.machine import Machine
+    from polaris.exchange.gateway.note import blank
+    from polaris.exchange.simulation import endowment
+    from polaris.exchange.simulation.hearing import look
+    from polaris.exchange.simulation.population import Population
+    from polaris.exchange.simulation.settings import Place, Settings
+    from polaris.exchange.words import CLOCK, COMMAND
+
+    settings = Settings(places=(Place("binance", "USDT"),), sample_ns=0)
+    settings = dataclasses.replace(settings, symbols=settings.symbols[:1])
+    listed = rules(settings, 0, capacity=1 << 12)
+    machine, population = Machine(listed, settings.accounts), Population(settings, 1, START, keep=False)
+    asked = [endowment.deposits(settings, listed)]
+    tops = np.zeros((1, 4), np.int64)
+    seq = order_id = 0
+    for beat in range(1, 200):
+        if population.due(START + beat * 50_000_000):
+            asked.append(population.commands(0, order_id + 1))
+        for commands in asked:
+            whole = np.zeros(1 + len(commands), COMMAND)
+            whole["operation"][0], whole["price"][0], whole[1:] = CLOCK, population.now, commands
+            whole["seq"] = np.arange(seq + 1, seq + 1 + len(whole))
+            seq, order_id = seq + len(whole), max(order_id, int(commands["order_id"].max()))
+            events = machine.core.run(whole)
+            machine.register.fold(whole, blank(len(whole)), events)
+            machine.market.fold(events)
+            look(machine.core.arena, tops)
+            population.hear(0, events, tops)
+        machine.market.due(population.now)
+        asked = []
+    now = population.now
+    machine.market.depth(0, 5)
+    machine.market.klines(0, "1m", now)
+    machine.market.ticker(0, now)
+    machine.market.orders(0)
+    machine.market.trades(0)
+    machine.market.aggregates(0)
+    machine.market.average(0, now)
+    Machine(listed, settings.accounts, machine.parts()).digest()
+    population.digest()
 
 
 def _rows() -> Rows:
