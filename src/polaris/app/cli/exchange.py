@@ -294,7 +294,7 @@ def add(
     account: Account,
     scopes: Annotated[str, typer.Option(help="read, trade or both, with a comma.")] = "read,trade",
     address: Annotated[list[str] | None, typer.Option("--from", metavar="IP", help="IP or network it may be used from; may be given again.")] = None,
-    public: Annotated[Path | None, typer.Option(metavar="FILE", help="An Ed25519 public key (PEM): the secret stays with its owner. Else an HMAC key is made.")] = None,
+    public: Annotated[Path | None, typer.Option(metavar="FILE", help="A public key (PEM), Ed25519 or P-256: the secret stays with its owner. Else an HMAC key is made.")] = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     data: DataDir = None,
     config: Config = None,
@@ -319,7 +319,7 @@ def add(
             text = public.read_text()
         except OSError as cause:
             raise BadConfig(f"--public: {public} can't be read: {cause.strerror}") from cause
-        key, secret = keys.create_ed25519(account, text, wanted, addresses, label, now), ""
+        key, secret = keys.create_public(account, text, wanted, addresses, label, now), ""
     else:
         key, secret = keys.create_hmac(account, wanted, addresses, label, now)
     if as_json:

@@ -35,6 +35,10 @@ KEY_CHARACTERS: Final = 64
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
+class NotOnCurve(BadConfig):
+    """A public key that is none on P-256."""
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One key.
 
@@ -158,6 +162,18 @@ class Keys:
         point = base64.b64encode(_read_point(public)).decode()
         return self._add(Key(name=_word(), account=account, kind=ES256, scopes=scopes, addresses=addresses, label=label, created=created, public=point))
 
+    def create_public(
+        self, account: int, public: str, scopes: frozenset[str] = SCOPES, addresses: tuple[str, ...] = (), label: str = "", created: int = 0
+    ) -> Key:
+        """A new key for a public key of either kind, as its PEM says.
+
+        raises  BadConfig where it is of neither
+        """
+        try:
+            return self.create_es256(account, public, scopes, addresses, label, created)
+        except NotOnCurve:
+            return self.create_ed25519(account, public, scopes, addresses, label, created)
+
     def revoke(self, name: str) -> bool:
         """Forget a key; False where there was none."""
         self.refresh()
@@ -231,7 +247,7 @@ def _read_point(text: str) -> bytes:
             raise ValueError
         return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     except ValueError:
-        raise BadConfig("this is no public key on P-256; expected PEM (BEGIN PUBLIC KEY)") from None
+        raise NotOnCurve("this is no public key on P-256; expected PEM (BEGIN PUBLIC KEY)") from None
 
 
 def _read_public(text: str) -> bytes:
@@ -245,4 +261,4 @@ def _read_public(text: str) -> bytes:
         Ed25519PublicKey.from_public_bytes(raw)
         return raw
     except (ValueError, binascii.Error):
-        raise BadConfig("this is no Ed25519 public key; expected PEM (BEGIN PUBLIC KEY) or its 32 bytes in base64") from None
+        raise BadConfig("this is no Ed25519 public key (nor one on P-256); expected PEM (BEGIN PUBLIC KEY) or its 32 bytes in base64") from None

@@ -13,6 +13,7 @@ from polaris.exchange.gateway.coinbase.call import encode
 from polaris.exchange.gateway.coinbase.limits import Limits
 from polaris.exchange.gateway.coinbase.shown import frame
 from polaris.exchange.gateway.coinbase.times import SECOND, written
+from polaris.exchange.gateway.keys import Key
 from polaris.exchange.gateway.socket import Socket
 
 SUBSCRIBE_S: Final = 5
@@ -52,13 +53,14 @@ class ChannelSocket(Socket):
     """A connection.
 
     books    of each channel it reads: books in the order they were asked for
-    leave    what ends its reading of an account
+    key      whose account it reads; leave  what ends that
     opened_at, sent_at  ns UTC
     """
 
     def __init__(self, hub: Hub, address: str) -> None:
         super().__init__(address)
         self.books: dict[str, dict[int, None]] = {}
+        self.key: Key | None = None
         self.leave: Callable[[], None] | None = None
         self.opened_at = self.sent_at = hub.clock()
         self._hub = hub

@@ -19,7 +19,7 @@ from polaris.exchange.gateway.coinbase.shown import BID, OFFER
 from polaris.exchange.gateway.coinbase.times import SECOND, written
 from polaris.exchange.gateway.coinbase.user import Users
 from polaris.exchange.gateway.http import Request as HttpRequest
-from polaris.exchange.gateway.keys import READ
+from polaris.exchange.gateway.keys import READ, Key
 from polaris.exchange.gateway.venue import Venue
 from polaris.exchange.marketdata import Told
 from polaris.exchange.marketdata.depth import Changes
@@ -76,19 +76,19 @@ class Channels:
         books = [self._products.known(product) for product in dict.fromkeys(request.product_ids)]
         if -1 in books:
             raise Fault(f"{request.product_ids[books.index(-1)][:40]} is not a valid product")
-        account = self._account(socket, request) if channel == USER and request.type == "subscribe" else 0
+        key = self._key(socket, request) if channel == USER and request.type == "subscribe" else None
         if channel == BEATS:
             books = []
         elif channel != USER:
             books = books or list(range(len(self._products.figures)))
         if request.type == "subscribe":
-            self._venue.read(lambda: self._snapshot(channel, books), lambda events: self._subscribe(socket, channel, books, account, events))
+            self._venue.read(lambda: self._snapshot(channel, books), lambda events: self._subscribe(socket, channel, books, key, events))
         else:
             self._venue.read(lambda: b"", lambda seen: self._unsubscribe(socket, channel, books, seen))
 
-    def _account(self, socket: ChannelSocket, request: Request) -> int:
+    def _key(self, socket: ChannelSocket, request: Request) -> Key:
         try:
-            return self._tokens.of_socket(request.jwt, socket.address, READ, self.clock()).account
+            return self._tokens.of_socket(request.jwt, socket.address, READ, self.clock())
         except Refusal as refusal:
             raise Fault(f"authentication failure: {refusal.message}") from None
 
@@ -110,7 +110,7 @@ class Channels:
                 return []
         return [(FRAMES.get(channel, channel), make(book)) for book in books]
 
-    def _subscribe(self, socket: ChannelSocket, channel: str, books: list[int], account: int, events: list[Event] | None) -> None:
+    def _subscribe(self, socket: ChannelSocket, channel: str, books: list[int], key: Key | None, events: list[Event] | None) -> None:
         if events is None:
             socket.fault(self._venue.failed)
             return
@@ -120,11 +120,11 @@ class Channels:
         socket.books.setdefault(channel, {}).update(dict.fromkeys(books))
         for book in books or [-1]:
             self._readers[channel].setdefault(book, {})[socket] = None
-        if channel == USER:
+        if key is not None:
             if socket.leave is not None:
                 socket.leave()
-            events = [(USER, each) for each in self._users.open_orders(account, socket.books[USER])]
-            socket.leave = self._users.listen(account, socket.books[USER], lambda event: socket.tell(USER, self.clock(), event))
+            events = [(USER, each) for each in self._users.open_orders(key.account, socket.books[USER])]
+            socket.key, socket.leave = key, self._users.listen(key.account, socket.books[USER], lambda event: socket.tell(USER, self.clock(), event))
         for name, event in events:
             socket.tell(name, now, event)
         self._tell_subscriptions(socket, now)
@@ -149,7 +149,7 @@ class Channels:
             socket.books.pop(channel, None)
             if channel == USER and socket.leave is not None:
                 socket.leave()
-                socket.leave = None
+                socket.key = socket.leave = None
 
     def _tell_subscriptions(self, socket: ChannelSocket, now: int) -> None:
         told = socket.subscriptions(lambda book: self._products.figures[book].product)
@@ -196,7 +196,7 @@ class Channels:
         for book in list(self._readers[STATUS]):
             self._status(book)
         for socket in list(self._sockets):
-            why = socket.overdue(now)
+            why = socket.overdue(now) if socket.key is None or self._tokens.knows(socket.key) else "the key was revoked"
             if why:
                 socket.drop(why)
 

@@ -65,6 +65,10 @@ class Tokens:
             raise unauthorized("the token is for a request")
         return _may(key, address, scope)
 
+    def knows(self, key: Key) -> bool:
+        """Whether this key still opens anything."""
+        return self._keys.find(key.name) == key
+
     def _read(self, token: str, now: int) -> tuple[Key, _Claims]:
         parts = token.split(".")
         if len(token) > TOKEN_BYTES or len(parts) != 3 or not token.isascii():

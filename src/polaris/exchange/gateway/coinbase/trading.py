@@ -31,7 +31,6 @@ class Trading:
     def __init__(self, venue: Venue, products: Products) -> None:
         self._venue = venue
         self._products = products
-        self._coming: dict[tuple[int, str], list[Call]] = {}  # who waits for an order of this name that is on its way
         self._edited: dict[int, int] = {}  # sizes of orders whose edits are on their way
 
     def endpoints(self) -> Iterable[Endpoint]:
@@ -51,10 +50,6 @@ class Trading:
         known = self._venue.register.named(call.account, name)
         if known is not None:
             return self._placed(known)
-        waiting = self._coming.get((call.account, name))
-        if waiting is not None:
-            waiting.append(call)
-            return None
         configuration = call.body.get("order_configuration")
         try:
             wanted, _ = self.read(call)
@@ -77,23 +72,19 @@ class Trading:
 
     def _submit(self, call: Call, name: str, wanted: Wanted, configuration: Any) -> None:
         order_id, account = self._venue.new_order_id(), call.account
-        if not self._venue.claim(account, name, order_id, wanted.book):  # another door has it on its way
-            self._venue.after(lambda: call.settle(lambda: self._of_another(account, name)))
+        if not self._venue.claim(account, name, order_id, wanted.book):  # one of this name is on its way
+            self._venue.after(lambda: call.settle(lambda: self._made_before(account, name)))
             return
-        self._coming[account, name] = waiting = [call]
 
         def placed(changes: list[Change]) -> None:
             self._venue.release(account, name)
-            del self._coming[account, name]
-            for each in waiting:
-                each.settle(lambda: self._outcome(changes, configuration))
+            call.settle(lambda: self._outcome(changes, configuration))
 
         said = note(call.received, name, number=-wanted.ends, origin=ORIGIN)
         try:
             self._venue.ask([wanted.command(order_id, account)], [said], placed)
         except Refused as refused:
             self._venue.release(account, name)
-            del self._coming[account, name]
             raise errors.unavailable(str(refused)) from None
 
     def _outcome(self, changes: list[Change], configuration: Any) -> Any:
@@ -104,7 +95,7 @@ class Trading:
             return errors.failed(first.reason).document(configuration)
         return self._placed(first.order)
 
-    def _of_another(self, account: int, name: str) -> Any:
+    def _made_before(self, account: int, name: str) -> Any:
         known = self._venue.register.named(account, name)
         if known is None:
             raise errors.unavailable("the order of this name was refused; it may be sent again")

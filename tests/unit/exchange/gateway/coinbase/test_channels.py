@@ -171,6 +171,15 @@ async def test_the_user_channel_tells_each_order_once_a_command_as_it_then_is(he
     assert update["orders"][2]["total_fees"] == "0.25001"
 
 
+async def test_what_a_revoked_key_listens_to_ends_within_a_second(here):
+    me, reader, other = Asker(here), Read(here), Read(here)
+    for each in (reader, other):
+        each.ask("user", jwt=(me if each is reader else Asker(here, 2)).signer.token(here.clock() // SECOND))
+    here.keys.revoke(me.signer.key.name)
+    tick(here)
+    assert (reader.dropped, other.dropped) == ("the key was revoked", "")
+
+
 async def test_the_user_channel_of_some_products_is_of_those_only(here):
     me, reader = Asker(here), Read(here)
     reader.ask("user", "ETH-USDT", jwt=me.signer.token(here.clock() // SECOND))

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from polaris.domain.errors import BadConfig
 from polaris.exchange.gateway.coinbase.limits import Limits
-from polaris.exchange.gateway.keys import READ, Keys
+from polaris.exchange.gateway.keys import ED25519, ES256, READ, Keys
 from tests.unit.exchange.gateway.bare import START
 from tests.unit.exchange.gateway.coinbase.asked import SECOND, Asker, Here
 from tests.unit.exchange.gateway.coinbase.tokens_of import Signer, part
@@ -117,9 +117,14 @@ def test_a_key_for_tokens_is_a_point_on_p_256_and_is_kept(tmp_path):
     assert again == signer.key and "secret" not in repr(again) and signer.key.public not in repr(again)
     with pytest.raises(BadConfig, match="no public key on P-256"):
         store.create_es256(1, "x")
+    pem = signer.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    assert store.create_public(1, pem).kind == ES256
     ed25519 = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with pytest.raises(BadConfig, match="no public key on P-256"):
         store.create_es256(1, ed25519)
+    assert store.create_public(1, ed25519).kind == ED25519
+    with pytest.raises(BadConfig, match="no Ed25519 public key"):
+        store.create_public(1, "x")
 
 
 async def test_who_asks_too_often_waits_for_the_next_second():

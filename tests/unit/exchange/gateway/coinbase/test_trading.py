@@ -67,6 +67,30 @@ async def test_who_sends_a_name_again_while_it_is_on_its_way_waits_for_the_same_
         assert len(here.venue.register.open(1)) == 1
 
 
+async def test_who_sends_a_refused_name_again_meanwhile_may_send_it_once_more():
+    journal = Held()
+    async with Here(journal=journal) as here:
+        me = Asker(here)
+        answers: list[bytes] = []
+        for _ in range(2):
+            here.server.hear(_call(me, me.order("BUY", {"limit_limit_gtc": {"base_size": "3000", "limit_price": "50000"}}, name="once"), answers))
+        here.venue.turn()
+        journal.sync(here.venue)
+        assert b"INSUFFICIENT_FUND" in answers[0] and b"UNAVAILABLE" in answers[1]
+        here.server.hear(_call(me, me.order("BUY", LIMIT, name="once"), answers))
+        here.venue.turn()
+        journal.sync(here.venue)
+        assert b'"success":true' in answers[2]
+
+
+async def test_two_orders_of_one_account_shrink_instead_of_trading(here):
+    me = Asker(here)
+    sold = await me.limit("SELL", "0.01", "50000")
+    bought = await me.limit("BUY", "0.004", "50000")
+    assert ((await me.order_of(bought))["status"], (await me.order_of(sold))["outstanding_hold_amount"]) == ("CANCELLED", "0.006")
+    assert (await me.ask("GET", "orders/historical/fills"))["fills"] == []
+
+
 async def test_a_name_as_ccxt_makes_it_is_kept_and_told_as_it_came(here):
     me, name = Asker(here), f"ccxt-{uuid.uuid4()}"
     told = await me.place("BUY", LIMIT, name=name)
