@@ -41,7 +41,8 @@ logs: $(INSTALLED) ## Follow what the desk in the background writes
 	@$(POLARIS) logs --follow
 
 test: lint warm ## Run everything CI runs
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
+	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
 
 lint: $(DEVELOPS) ## Check style and types
 	@$(BIN)/ruff check src tests benchmarks
