@@ -17,9 +17,9 @@ from polaris.exchange.words import GTC, IOC, LIMIT, MARKET
 CALMING = 0.8  # 1/s: excitement halves in 0.9 s
 BY_LIMIT_SAME, BY_LIMIT_OTHER = 0.20, 0.10  # orders that one limit order brings about
 BY_TRADE_SAME, BY_TRADE_OTHER, BY_TRADE_LIMITS = 0.25, 0.05, 0.40  # that one taker's order does
-INSIDE, AT_BEST = 0.12, 0.30  # shares of limit orders that better the best price, and that join it
+INSIDE, AT_BEST = 0.05, 0.15  # shares of limit orders that better the best price, and that join it
 TAIL = 0.8  # exponent of their distances
-NEAR_BPS, FAR_BPS = 0.4, 300.0
+NEAR_BPS, FAR_BPS = 1.0, 300.0
 SPREAD_OF_SIZES = 0.9  # of the logarithm
 FARTHEST = 0.01  # a best price farther away than this share is none
 WATCHED = 5  # orders of which one is taken back

@@ -21,8 +21,9 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[Any]
 
 MINUTE_S = 60
-SIGN_LAGS = (10, 20, 50, 100, 200, 500)
+SIGN_LAGS = (10, 20, 50, 100, 200)
 CLUSTER_LAGS = (1, 30)  # minutes, the first and the last that are averaged
+HOURS_LAGS = (60, 240)
 WHITE_LAGS = (2, 20)
 
 
@@ -42,7 +43,7 @@ class Memory:
     first: float  # of returns, lag 1
     linear: float  # mean of the absolute ones, lags 2 .. 20
     size: float  # mean of those of absolute returns, lags 1 .. 30
-    size_decay: float  # their mean at lags 1 .. 5 over that at lags 16 .. 30; a short memory has a large one
+    hours: float  # mean of those, lags 60 .. 240; a day is too short to tell it from 0, a week is not
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,12 @@ def hill(returns: Floats, share: float = 0.05) -> float:
 
 def memory(returns: Floats) -> Memory:
     """What a return says about those to come."""
-    size = autocorrelation(np.abs(returns), range(CLUSTER_LAGS[0], CLUSTER_LAGS[1] + 1))
-    late = float(size[15:].mean())
+    size = np.abs(returns)
     return Memory(
         first=float(autocorrelation(returns, [1])[0]),
         linear=float(np.abs(autocorrelation(returns, range(WHITE_LAGS[0], WHITE_LAGS[1] + 1))).mean()),
-        size=float(size.mean()),
-        size_decay=float(size[:5].mean()) / late if late > 0.0 else float("inf"),
+        size=float(autocorrelation(size, range(CLUSTER_LAGS[0], CLUSTER_LAGS[1] + 1)).mean()),
+        hours=float(autocorrelation(size, range(HOURS_LAGS[0], HOURS_LAGS[1] + 1)).mean()) if len(size) > 2 * HOURS_LAGS[1] else 0.0,
     )
 
 
@@ -226,13 +226,12 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "tails.hill": (1.6, 4.5),
     "memory.first": (-0.2, 0.25),
     "memory.linear": (0.0, 0.06),
-    "memory.size": (0.03, 0.4),
-    "memory.size_decay": (0.8, 12.0),
+    "memory.size": (0.015, 0.4),
     "spread.variation": (0.15, 3.0),
     "depth.variation": (0.4, 4.0),
     "signs.lag_10": (0.03, 0.4),
     "signs.lag_100": (0.005, 0.2),
-    "signs.decay": (0.3, 1.0),
+    "signs.decay": (0.3, 1.2),
     "impact.exponent": (0.4, 0.7),
 }
 

@@ -13,10 +13,10 @@ from polaris.exchange.simulation.world import MOODS, RING, SCALES
 
 SCALE_S = (2.0, 8.0, 32.0, 128.0, 512.0, 2048.0)  # half of what flow says is forgotten within about as long
 WEIGHTS = tuple(2.0**-k / sum(2.0**-j for j in range(SCALES)) for k in range(SCALES))  # so impact fades like 1 / sqrt(time)
-OPINION_S, OPINION_BPS = 45.0, 0.8  # a venue's error about what a thing is worth
-BASIS_S, BASIS_BPS = 1200.0, 1.5  # its quote currency's wandering
+OPINION_S, OPINION_BPS = 45.0, 0.25  # a venue's error about what a thing is worth
+BASIS_S, BASIS_BPS = 1200.0, 0.3  # its quote currency's wandering
 MEMORY_S = 30.0  # of the volatility makers see
-CALMEST, WILDEST = 0.04, 200.0  # of it, times the usual; one move counts no more than the wildest
+CALMEST, WILDEST = 0.04, 60.0  # of it, times the usual; one move counts no more than the wildest
 WIDEST = 0.02  # a spread beyond this share of the price shows no price
 
 

@@ -1,7 +1,9 @@
 """Market makers: each quotes both sides about what he believes, minds his inventory, and takes what others quote on the wrong side of it."""
 
+import numpy as np
+
 from polaris.domain.kernel import inlined, kernel
-from polaris.exchange.simulation.dice import exponential, normal
+from polaris.exchange.simulation.dice import normal, uniform
 from polaris.exchange.simulation.fundamental import believed
 from polaris.exchange.simulation.quoting import quotes
 from polaris.exchange.simulation.register import ask, take_back
@@ -10,9 +12,10 @@ from polaris.exchange.words import GTC, IOC, LIMIT, POST_ONLY
 
 ERROR_BPS = 0.15  # by which makers differ
 FORGETS = 0.05  # of it at each look
+NARROWEST, WIDEST = 0.6, 4.0  # how far takers reach, in usual times: with the volatility
 PATIENCE_BPS = 0.12  # a quote this near to where it should be stays
 FARTHER = 0.9  # each level is so many half spreads behind the one before
-SNIPES_BPS = 0.7
+SNIPES_BPS = 0.2  # what a foreign quote must give him to take it, above half of his half spread
 
 
 @kernel
@@ -22,20 +25,23 @@ def make(world, m, now):  # type: ignore[no-untyped-def]
     f = maker["floor"]
     floor = world.floors[f]
     habits = world.habits[0]
-    usual = world.assets[floor["symbol"]]["lots"]
+    asset = world.assets[floor["symbol"]]
+    usual = asset["lots"]
     maker["error"] += ERROR_BPS * 1e-4 * 0.31 * normal(world.dice) - FORGETS * maker["error"]
     value = believed(world, f) * (1.0 + maker["error"])
     inventory = maker["inventory"] / usual
     variance_left = floor["variance"] * 1e8 * habits["maker_horizon"]
-    bid, offer = quotes(0.0, inventory, maker["aversion"], variance_left, maker["term"])
-    half = 0.5 * (offer - bid)
+    reach = min(WIDEST, max(NARROWEST, np.sqrt(60.0 * floor["variance"]) / asset["minute"]))
     most = habits["maker_most"]
+    bid, offer = quotes(0.0, max(-most, min(most, inventory)), maker["aversion"], variance_left, maker["term"] * reach)
+    half = 0.5 * (offer - bid)
+    snipes = SNIPES_BPS + 0.5 * half
     lots = max(1, int(maker["size"] * usual))
     bid_lots = lots if inventory < most else lots // 4 + 1  # beyond what he likes to hold he bids for little, and far below
     ask_lots = lots if inventory > -most else lots // 4 + 1
-    if floor["ask"] > 0 and floor["ask"] < value * (1.0 + (bid + half - SNIPES_BPS) * 1e-4) and inventory < most:
+    if floor["ask"] > 0 and floor["ask"] < value * (1.0 + (bid + half - snipes) * 1e-4) and inventory < most:
         ask(world, f, BUYING, LIMIT, IOC, floor["ask"], min(2 * lots, floor["ask_lots"]), MAKER, m, maker["account"], -1)
-    elif floor["bid"] > 0 and floor["bid"] > value * (1.0 + (offer - half + SNIPES_BPS) * 1e-4) and inventory > -most:
+    elif floor["bid"] > 0 and floor["bid"] > value * (1.0 + (offer - half + snipes) * 1e-4) and inventory > -most:
         ask(world, f, SELLING, LIMIT, IOC, floor["bid"], min(2 * lots, floor["bid_lots"]), MAKER, m, maker["account"], -1)
     for level in range(LEVELS):
         farther = FARTHER * half * level
@@ -46,7 +52,7 @@ def make(world, m, now):  # type: ignore[no-untyped-def]
         quote(world, m, BUYING, level, price - level, patience, bid_lots * (1 + level))
         price = max(int(value * (1.0 + (offer + farther) * 1e-4)) + 1, floor["bid"] + 1)
         quote(world, m, SELLING, level, price + level, patience, ask_lots * (1 + level))
-    return now + 1 + int(exponential(world.dice) * maker["every"])
+    return now + 1 + int((0.5 + uniform(world.dice)) * maker["every"])
 
 
 @inlined

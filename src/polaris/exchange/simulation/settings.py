@@ -65,7 +65,7 @@ class Moods:
     Source: Calvet and Fisher (2004), How to Forecast Long-Run Volatility, Journal of Financial Econometrics 2(1).
     """
 
-    contrast: float = 0.47
+    contrast: float = 0.52
     shared_s: tuple[float, ...] = (40_000.0, 10_000.0, 2_700.0, 700.0, 180.0)  # mean lives of the levels all symbols share
     own_s: tuple[float, ...] = (6_000.0, 900.0, 120.0)  # and of a symbol's own
     jumps_a_day: float = 5.0  # that all symbols share, and as many of a symbol's own
@@ -78,13 +78,13 @@ class People:
 
     wealth: float = 5000.0  # what each account brings of its symbol, usual orders, and as much in money
     crowd: int = 16  # accounts the noise traders use
-    crowd_limits_a_s: float = 1.2  # of a side, before excitement
-    crowd_markets_a_s: float = 0.1
+    crowd_limits_a_s: float = 0.8  # of a side, before excitement
+    crowd_markets_a_s: float = 0.15
     crowd_life_s: float = 70.0  # of a resting order
     makers: int = 4
     maker_every_s: float = 0.25
-    maker_aversion: float = 0.03  # Avellaneda and Stoikov's gamma, a basis point and usual order
-    maker_decay: float = 2.4  # their k, a basis point
+    maker_aversion: float = 0.018  # Avellaneda and Stoikov's gamma, a basis point and usual order
+    maker_decay: float = 1.6  # their k, a basis point
     maker_horizon_s: float = 10.0  # their T - t, which rolls on
     maker_most: float = 40.0  # usual orders he likes to hold at most
     impact: float = 0.04  # what a usual order makes makers think, usual one-minute deviations
@@ -95,8 +95,8 @@ class People:
     follower_every_s: float = 20.0
     follower_most: float = 15.0  # their position, usual orders
     parents: int = 4
-    parent_idle_s: float = 60.0
-    parent_slice_s: float = 2.5
+    parent_idle_s: float = 50.0
+    parent_slice_s: float = 2.2
     parent_least: float = 4.0  # usual orders
     parent_most: float = 1500.0
     parent_tail: float = 1.4  # Pareto exponent of their sizes: order signs then remember long
@@ -117,8 +117,8 @@ class Settings:
     )
     places: tuple[Place, ...] = (
         Place("binance", "USDT"),
-        Place("coinbase", "USD", 120_000_000, 0.7),
-        Place("kraken", "USD", 280_000_000, 0.5),
+        Place("coinbase", "USD", 80_000_000, 0.7),
+        Place("kraken", "USD", 160_000_000, 0.5),
     )
     moods: Moods = Moods()
     people: People = People()

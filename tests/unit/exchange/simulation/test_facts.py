@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from polaris.exchange.simulation import SECOND, Settings, SimulatedMarket
+from polaris.exchange.simulation import SECOND, Moods, Settings, SimulatedMarket
 from polaris.exchange.simulation import facts as measured
 from polaris.exchange.simulation.facts import BOUNDS, faults, hill, impact, memory, minutes, of_floor, signs, spread, tails
 from polaris.exchange.simulation.world import FINISHED, PRINT, SAMPLED
@@ -75,11 +75,29 @@ def test_recorded_days_keep_within_the_same_bounds(coin, test_data):
     assert {name: count for name, count in within.items() if count < 0.8 * len(days)} == {}
 
 
+def test_spreads_are_wider_where_volatility_is_higher(day):
+    samples = day.samples()
+    rows = samples[samples["floor"] == 0][60:]
+    spreads = (rows["ask"] - rows["bid"]) / rows["bid"]
+    calm, wild = np.median(spreads[rows["heat"] < 0.6]), np.median(spreads[rows["heat"] > 1.6])
+    assert wild > 1.5 * calm
+
+
 def test_shuffled_returns_keep_their_tails_and_lose_their_clusters(day):
     returns = np.diff(np.log(minutes(day.samples(), 0)))
     shuffled = dice.permutation(returns)
     assert tails(shuffled).hill == pytest.approx(tails(returns).hill)
     assert memory(returns).size > BOUNDS["memory.size"][0] > memory(shuffled).size
+
+
+@pytest.mark.slow
+def test_volatility_is_remembered_for_hours_where_moods_last_for_hours():
+    hours = []
+    for moods in (Moods(), Moods(shared_s=(120.0,) * 4, own_s=(120.0,) * 3)):
+        market = SimulatedMarket(replace(ONE, moods=moods), 1)
+        market.run(5 * DAY_S * SECOND)
+        hours.append(memory(np.diff(np.log(minutes(market.samples(), 0)))).hours)
+    assert hours[0] > 0.015 > 0.008 > abs(hours[1])
 
 
 def test_a_smoothed_price_remembers_its_returns():
