@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     exchange_app.callback()(exchange)
     command: Callable[..., None]
     of_keys: Callable[..., None]
-    for command in (status, stop, deposit, withdraw, account, tier, phase, kill, revive, migrate, standby, promote):
+    for command in (status, stop, deposit, withdraw, account, tier, phase, kill, revive, migrate, standby, promote, report):
         exchange_app.command()(command)
     keys_app = typer.Typer(no_args_is_help=True)
     for of_keys in (add, ls, remove):
@@ -287,6 +287,28 @@ def promote(data: DataDir = None, config: Config = None, as_json: Json = False) 
         raise BadConfig(f"there is no journal in {journal}")
     fence.promote(journal)
     _tell({"vacant": True}, as_json, "the place is vacant: the leader before can acknowledge nothing more, and a standby takes it")
+
+
+@verb
+def report(
+    hours: Annotated[float, typer.Option(help="How long a market is simulated.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="Its seed.")] = 7,
+    html: Annotated[Path, typer.Option(help="The page to write.")] = Path("simulation.html"),
+    as_json: Json = False,
+) -> None:
+    """Simulate a market and write a page about it: prices, spreads, depth, tails, clustering, impact.
+
+    \b
+    Example:
+      polaris exchange report --hours 24 --html simulation.html
+    """
+    if not 5 <= hours <= 24 * 31:
+        raise BadConfig(f"--hours is {hours}; expected 5 to {24 * 31}: the slow facts need a few hours")
+    from polaris.app.exchange_report import write_report
+
+    warm_first(quiet=as_json)
+    seen = write_report(html, seed=seed, hours=hours)
+    _tell({"html": str(html), "hours": hours, "seed": seed, "orders": seen.orders}, as_json, f"written to {html}")
 
 
 @verb
