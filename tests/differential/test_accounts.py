@@ -14,8 +14,8 @@ from polaris.exchange.book import MatchingEngine
 from polaris.exchange.book_reference import ReferenceEngine
 from polaris.exchange.ledger import Ledger
 from polaris.exchange.words import EVENT_NAMES, REASON_NAMES, Commands, Orders
-from tests.differential.test_matching import run_program
-from tests.unit.exchange.commands import LOWEST, any_command, commands, submit
+from tests.differential.test_matching import between, run_program, runs
+from tests.unit.exchange.commands import LOWEST, any_command, commands, lists, oco, oto, submit
 
 CAPACITY = 24
 ACCOUNTS = 5
@@ -36,12 +36,18 @@ def random_commands(seed: int, n: int) -> Commands:
     rows += [operation(w.SET_FEE, order_id=1, price=1_000, quantity=2_500), operation(w.SET_TIER, account=2, quantity=1)]
     engine.run(commands(*rows))
     while len(rows) < n:
-        what, account, book = dice.random(), pick(1, 2, 3, 4), pick(0, 0, 0, 1)
+        what, account, book, done = dice.random(), pick(1, 2, 3, 4), pick(0, 0, 0, 1), len(rows)
         living = engine.orders()["order_id"]
         target = pick(*living) if len(living) and dice.random() < 0.9 else max(1, order_id - pick(*range(20)))
-        if what < 0.64:
+        position = int(engine.ledger().positions["position"][account, book])
+        if what < 0.52:
             order_id += 1
-            rows.append(new_order(dice, order_id, account, book, int(engine.ledger().positions["position"][account, book])))
+            rows.append(new_order(dice, order_id, account, book, position))
+        elif what < 0.62:
+            rows += new_list(dice, order_id + 1, account, book, position)
+            order_id += 3
+        elif what < 0.64:
+            rows.append(operation(w.EXPIRE_AT, order_id=target, price=now + pick(1, SECOND, 10 * SECOND)))
         elif what < 0.70:
             rows.append(operation(w.CANCEL, order_id=target, account=pick(0, 0, account)))
         elif what < 0.80:
@@ -52,21 +58,29 @@ def random_commands(seed: int, n: int) -> Commands:
         elif what < 0.90:
             kind = pick(w.DEPOSIT, w.WITHDRAW, w.TRANSFER)
             rows.append(operation(kind, account=pick(0, account), book=pick(0, 1, 2), order_id=pick(0, 1, 2, 3), quantity=pick(1, 100, 3_000, 50_000)))
-        elif what < 0.98:
+        elif what < 0.96:
             rows.append(setting(dice, account))
+        elif what < 0.98:
+            rows.append(operation(w.SET_PHASE, book=pick(-1, 0, 1), quantity=pick(w.AUCTION, w.AUCTION, w.HALTED, w.CLOSED)))
+            for _ in range(5):
+                order_id += 1
+                order = new_order(dice, order_id, pick(1, 2, 3, 4), book, 0)
+                rows.append(order | {"order_type": w.LIMIT, "time_in_force": w.GTC, "price": pick(*range(99, 111)), "trigger": 0, "flags": 0, "display": 0})
+            rows.append(operation(w.SET_PHASE, book=-1, quantity=pick(w.CONTINUOUS, w.CONTINUOUS, w.CONTINUOUS, w.CLOSED)))
+            rows.append(operation(w.SET_PHASE, book=-1, quantity=w.CONTINUOUS))
         elif what < 0.99:
             rows.append(operation(w.MASS_CANCEL, book=pick(-1, 0, 1), side=pick(0, BUY, SELL), account=pick(0, account)))
         else:
             rows += [operation(w.KILL, account=account), operation(w.REVIVE, account=account)]
-        engine.run(commands(*rows[-1 if what < 0.99 else -2 :]))
-    return commands(*rows[:n])
+        engine.run(commands(*rows[done:]))
+    return commands(*rows)
 
 
 def new_order(dice: np.random.Generator, order_id: int, account: int, book: int, position: int) -> dict[str, int]:
     """An order right in itself; where there is a position, every third one may only make it smaller."""
     pick = lambda *values: int(dice.choice(values))  # noqa: E731
-    kind = pick(1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7)
-    limited, waits, side = kind in (1, 5, 7), kind >= 4, pick(BUY, SELL)
+    kind = pick(1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9)
+    limited, waits, side = kind in (1, 5, 7, 9), kind >= 4, pick(BUY, SELL)
     time_in_force = pick(0, 0, 0, 1, 2, 3, 4) if limited else 1 if kind == 3 else pick(1, 1, 2)
     reduces = dice.random() < 0.33
     quantity = pick(*range(1, 30))
@@ -75,17 +89,39 @@ def new_order(dice: np.random.Generator, order_id: int, account: int, book: int,
     return submit(
         order_id,
         side,
-        pick(*range(99, 111)) if limited or (kind in (4, 6) and dice.random() < 0.5) else 0,
+        pick(*range(99, 111)) if limited or (kind in (4, 6, 8) and dice.random() < 0.5) else 0,
         quantity * (100 if kind == 3 else 1),
         book=book,
         order_type=kind,
         time_in_force=time_in_force,
         trigger=pick(*range(99, 111)) if waits else 0,
-        display=max(pick(1, 2, 3, 4), -(-quantity // 100)) if time_in_force in (0, 3, 4) and dice.random() < 0.3 else 0,
+        display=pick(1, 2, 3, -100, -250) if kind >= 8 else max(pick(1, 2, 3, 4), -(-quantity // 100)) if time_in_force in (0, 3, 4) and dice.random() < 0.3 else 0,
         account=account,
         prevention=pick(0, 0, 1, 2, 3, 4),
         flags=w.REDUCE_ONLY if reduces else 0,
     )
+
+
+def new_list(dice: np.random.Generator, order_id: int, account: int, book: int, position: int) -> list[dict[str, int]]:
+    """A list of orders, mostly a sound one."""
+    pick = lambda *values: int(dice.choice(values))  # noqa: E731
+    legs = [new_order(dice, order_id, account, book, position) for _ in range(3)]
+    plain = {"order_type": w.LIMIT, "time_in_force": pick(w.GTC, w.POST_SLIDE), "trigger": 0, "display": 0}
+    stop = {"order_type": w.STOP, "time_in_force": w.IOC, "price": pick(0, *range(99, 111)), "display": 0}
+    trails = {"order_type": w.TRAILING_STOP, "time_in_force": w.IOC, "price": 0, "trigger": 0, "display": pick(1, 2, 3)}
+    for leg in legs:
+        leg |= plain | {"price": pick(*range(99, 111)), "quantity": pick(1, 5, *range(1, 25))}
+    alike = {"side": legs[1]["side"], "flags": legs[1]["flags"]}
+    legs[2] |= alike | (stop | {"trigger": pick(*range(99, 111))} if dice.random() < 0.7 else trails)
+    if dice.random() < 0.3:
+        legs[1] |= stop | {"trigger": pick(*range(99, 111))}
+    if dice.random() < 0.4:
+        legs = oco(*legs[1:])
+    elif dice.random() < 0.4:
+        legs = oto(legs[0], new_order(dice, order_id, account, book, position))
+    else:
+        legs = oto(legs[0] | {"flags": 0}, *legs[1:])
+    return [leg | {"order_id": order_id + n} for n, leg in enumerate(legs)]
 
 
 def setting(dice: np.random.Generator, account: int) -> dict[str, int]:
@@ -102,7 +138,7 @@ def setting(dice: np.random.Generator, account: int) -> dict[str, int]:
         w.LIMIT_DAY: 30,
         w.LIMIT_MASTER: 1,
     }
-    least = {w.BAND_PPM: 30_000, w.REFERENCE_PRICE: 104, w.MIN_LOTS: 3, w.MAX_LOTS: 25, w.LOT_STEP: 2, w.MIN_NOTIONAL: 1_500}
+    least = {w.BAND_PPM: 30_000, w.REFERENCE_PRICE: 104, w.BAND_INTERRUPTS: 1, w.MIN_LOTS: 3, w.MAX_LOTS: 25, w.LOT_STEP: 2, w.MIN_NOTIONAL: 1_500}
     what, on = dice.random(), pick(0, 0, 1)
     account, book = (pick(0, account), pick(-1, 0, 1)) if on else (0, -1)
     if what < 0.6:
@@ -121,21 +157,24 @@ def check_money(ledger: Ledger, orders: Orders, supply: list[int]) -> None:
     free, locked = ledger.balances["free"], ledger.balances["locked"]
     assert (free >= 0).all()
     assert (free + locked).sum(axis=0).tolist() == ledger.supply.tolist() == supply
-    held = np.zeros_like(locked)
-    for order in orders:
+    held, groups = np.zeros_like(locked), dict[tuple[int, int, int], list[int]]()
+    for order in orders:  # a pair holds what the larger of its legs would, a parked order nothing
         base, quote, lot_units, value = MONEY.books[order["book"]]
-        lots = int(order["shown"] + order["hidden"])
+        lots = int(order["shown"] + order["hidden"]) if order["ladder"] != w.PARKED else 0
         price = int(order["price"]) or LOWEST[order["book"]] + w.TICKS - 1
         asset, units = (base, lots * lot_units) if order["side"] == SELL else (quote, price * lots * value)
-        held[order["account"], asset] += units
+        first = int(min(order["order_id"], order["partner"] or order["order_id"]))
+        groups.setdefault((first, int(order["account"]), asset), []).append(units)
+    for (_, account, asset), legs in groups.items():
+        held[account, asset] += max(legs)
     assert locked.tolist() == held.tolist()
     assert ledger.accounts["orders"].tolist() == np.bincount(orders["account"], minlength=ACCOUNTS).tolist()
     for side, name in ((BUY, "buys"), (SELL, "sells")):
         for account, book in np.argwhere(ledger.positions["position"] * side < 0):
-            reducing = (orders["flags"] & w.REDUCE_ONLY != 0) & (orders["account"] == account) & (orders["book"] == book) & (orders["side"] == side)
+            reducing = (orders["flags"] & w.REDUCE_ONLY != 0) & (orders["account"] == account) & (orders["book"] == book) & (orders["side"] == side) & (orders["ladder"] != w.PARKED)
             assert not reducing.any() or ledger.positions[name][account, book] <= abs(ledger.positions["position"][account, book])
     flat = ledger.positions["position"] == 0
-    assert not any(flat[order["account"], order["book"]] for order in orders if order["flags"] & w.REDUCE_ONLY)
+    assert not any(flat[order["account"], order["book"]] for order in orders if order["flags"] & w.REDUCE_ONLY and order["ladder"] != w.PARKED)
 
 
 def step_by_step(rows: Commands) -> list[tuple[str, str]]:
@@ -144,14 +183,14 @@ def step_by_step(rows: Commands) -> list[tuple[str, str]]:
     compiled._hold(1)
     told = []
     supply = [0, 0, 0]
-    for i in range(len(rows)):
-        truth = plain.run(rows[i : i + 1])
-        events = compiled.run(rows[i : i + 1])
-        assert events.tolist() == truth.tolist(), f"command {i}: {rows[i]}"
-        assert compiled.orders().tolist() == plain.orders().tolist(), f"after command {i}: {rows[i]}"
+    for i, one in runs(rows):
+        truth = plain.run(one)
+        events = compiled.run(one)
+        assert events.tolist() == truth.tolist(), f"command {i}: {one}"
+        assert compiled.orders().tolist() == plain.orders().tolist(), f"after command {i}: {one}"
         ledger, true = compiled.ledger(), plain.ledger()
         for part, right in zip(ledger, true, strict=True):
-            assert np.array_equal(part, right), f"after command {i}: {rows[i]}\n{part}\n{right}"
+            assert np.array_equal(part, right), f"after command {i}: {one}\n{part}\n{right}"
         assert compiled.digest() == plain.digest()
         if rows[i]["operation"] in (w.DEPOSIT, w.WITHDRAW) and truth[0]["kind"] == w.BALANCE:
             supply[rows[i]["book"]] += int(truth[0]["quantity"])
@@ -201,7 +240,17 @@ def governed(draw: Any) -> dict[str, int]:
 
 
 rich = [operation(w.DEPOSIT, account=account, book=asset, quantity=3_000) for account in range(1, 4) for asset in range(3)]
-streams = st.lists(st.one_of(asked(), asked(), asked(), asked(), governed()), min_size=1, max_size=50).map(lambda drawn: [*rich, *drawn])
+
+
+@st.composite
+def listed(draw: Any) -> list[dict[str, int]]:
+    """A list of orders of an account that is there or not."""
+    account = draw(numbers)
+    return [{**leg, "account": account} for leg in draw(lists())]
+
+
+parts = st.one_of(asked().map(lambda one: [one]), asked().map(lambda one: [one]), asked().map(lambda one: [one]), listed(), governed().map(lambda one: [one]))
+streams = st.lists(parts, min_size=1, max_size=40).map(lambda drawn: [*rich, *(one for part in drawn for one in part)])
 
 
 @settings(max_examples=300)
@@ -215,7 +264,7 @@ def test_both_engines_tell_the_same_and_own_the_same_after_every_command(stream)
 @given(st.integers(0, 1000), st.data())
 def test_any_split_of_the_commands_tells_the_same_events(seed, data):
     rows = random_commands(seed, 200)
-    cuts = sorted(data.draw(st.sets(st.integers(0, len(rows)))))
+    cuts = sorted(data.draw(st.sets(st.sampled_from(between(rows)))))
     whole, parts = MatchingEngine(LOWEST, CAPACITY, MONEY), MatchingEngine(LOWEST, CAPACITY, MONEY)
     told = whole.run(rows)
     pieces = [parts.run(rows[start:end]) for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
@@ -227,9 +276,10 @@ def test_any_split_of_the_commands_tells_the_same_events(seed, data):
 @given(st.integers(0, 1000), st.integers(0, 400))
 def test_an_engine_restored_at_any_point_goes_on_with_the_same_events(seed, cut):
     rows = random_commands(seed, 400)
+    cut = max(place for place in between(rows) if place <= cut)
     engine = MatchingEngine(LOWEST, CAPACITY, MONEY)
     engine.run(rows[:cut])
-    state = engine.orders(), engine.last_prices(), engine.now, engine.rules(), MONEY, engine.ledger()
+    state = engine.orders(), engine.last_prices(), engine.now, engine.rules(), MONEY, engine.ledger(), engine.phases()
     again = MatchingEngine.restored(LOWEST, CAPACITY, *state)
     assert again.digest() == engine.digest()
     assert again.run(rows[cut:]).tobytes() == engine.run(rows[cut:]).tobytes()
@@ -240,13 +290,13 @@ PROGRAM = """
 import hashlib
 from polaris.domain.kernel import JIT
 from polaris.exchange.book import MatchingEngine
-from tests.differential.test_accounts import CAPACITY, LOWEST, MONEY, random_commands
+from tests.differential.test_accounts import CAPACITY, LOWEST, MONEY, random_commands, runs
 
 digest = hashlib.blake2b(digest_size=16)
 rows = random_commands(3, 800)
 engine = MatchingEngine(LOWEST, CAPACITY, MONEY)
-for i in range(0, len(rows), 10):
-    digest.update(engine.run(rows[i : i + 10]).tobytes())
+for _, one in runs(rows):
+    digest.update(engine.run(one).tobytes())
     digest.update(engine.digest().encode())
 print(JIT, digest.hexdigest())
 """

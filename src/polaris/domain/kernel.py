@@ -32,7 +32,8 @@ def sources_digest() -> str:
     digest = hashlib.sha256(f"{sys.version}|{numba.__version__}|{np.__version__}".encode())
     for path in sorted(PACKAGE.rglob("*.py")):
         source, name = path.read_bytes(), path.relative_to(PACKAGE).as_posix()
-        if (name.startswith(KERNEL_ROOMS) and not name.startswith(EDGES)) or b"\n@kernel" in source or b"\n@inlined" in source or b"\n@allocating" in source:
+        core = name.startswith(KERNEL_ROOMS) and not name.startswith(EDGES)
+        if core or any(b"\n@" + way in source for way in (b"kernel", b"inlined", b"outlined", b"allocating")):
             digest.update(name.encode())
             digest.update(source)
     return digest.hexdigest()[:16]
@@ -78,6 +79,14 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """As `kernel`, but compiled into its caller: for small parts of a hot loop, where handing over arrays would cost more."""
     return njit(cache=True, nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
+
+
+def outlined(function: Callable[..., Any]) -> Any:
+    """As `kernel`, but never compiled into its caller: for what is large and seldom reached, and would be compiled once for each of them.
+
+    A kernel does not say so by itself: numba hands the wish of `inlined` down to what such a function calls.
+    """
+    return njit(cache=True, nogil=True, error_model="numpy", forceinline=False, _nrt=False)(function)
 
 
 def allocating(function: Callable[..., Any]) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from polaris.domain.kernel import inlined, kernel
+from polaris.domain.kernel import inlined, kernel, outlined
 from polaris.exchange.arena import (
     ACCOUNTS,
     ALL_KILLED,
@@ -29,6 +29,7 @@ from polaris.exchange.arena import (
     AT_POSITIONS,
     AT_SUPPLY,
     AT_TIERS,
+    AWAITING,
     BASE,
     BOOK_WORDS,
     BOOKS,
@@ -83,10 +84,11 @@ KIN = 4  # reduce-only orders that stand: first slot << 32 | last slot, by order
 MAX_ORDER = 5  # lots
 MAX_POSITION = 6  # lots
 LINE = 8
-# of `more`: the neighbours of a reduce-only order, and whether it is among them
+# of `more`: the neighbours of a reduce-only order, and whether it is among them; pairs
 KIN_BEFORE = 0
 KIN_AFTER = 1
 IS_KIN = 2
+IS_PAIRED = 3  # of the leg of a pair: both stand, and hold together what the larger one would
 
 
 @dataclass(frozen=True)
@@ -234,20 +236,30 @@ def hold(arena, account, book, sell, tick, lots):  # type: ignore[no-untyped-def
     arena[U(position_line(arena, account, book) + OPEN_BUYS + sell)] += lots
 
 
-@kernel
+@inlined
+def terms(arena, slot):  # type: ignore[no-untyped-def]
+    """(limit tick, lots) of an order that stands."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    if arena[U(order + TRAITS)] & 3 >= FALLING:
+        return arena[U(order + HIDDEN)], arena[U(order + SHOWN)]
+    return arena[U(order + OWNER)] & LOW, arena[U(order + SHOWN)] + arena[U(order + HIDDEN)]
+
+
+@outlined
 def bind(arena, slot, sign):  # type: ignore[no-untyped-def]
-    """An order stands now (1), or does not any more (-1): what it holds, its account's count of orders, its place among its kin."""
+    """An order stands now (1), or does not any more (-1): what it holds, its account's count of orders, its place among its kin.
+
+    An order that awaits another one's fill counts, and holds nothing.
+    """
     order = arena[U(AT_ORDERS)] + 8 * slot
     traits, account = arena[U(order + TRAITS)], arena[U(order + OWNER)] >> 32
-    tick, lots, hidden = arena[U(order + OWNER)] & LOW, arena[U(order + SHOWN)], arena[U(order + HIDDEN)]
-    if traits & 3 >= FALLING:
-        tick = hidden
-    else:
-        lots += hidden
     book = (traits & LOW) >> 2
+    arena[U(account_line(arena, account) + OPEN_ORDERS)] += sign
+    if traits & AWAITING != 0:
+        return
+    tick, lots = terms(arena, slot)
     if lots != 0:
         hold(arena, account, book, sells(traits), tick, sign * lots)
-    arena[U(account_line(arena, account) + OPEN_ORDERS)] += sign
     if traits & (REDUCE_ONLY << 56) != 0:
         if sign > 0:
             join_kin(arena, account, book, slot)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polaris.domain.orders import BUY, SELL
+from polaris.exchange import trading_reference as trading
 from polaris.exchange import words as w
 from polaris.exchange.ledger import ACCOUNT, BALANCE, POSITION, Ledger
 from polaris.exchange.words import MAX_UNITS, TICKS
 
 if TYPE_CHECKING:
     from polaris.exchange.accounts import Money
-    from polaris.exchange.book_reference import Order, ReferenceEngine
+    from polaris.exchange.book_reference import ReferenceEngine
+    from polaris.exchange.orders_reference import Order
 
 TIERS = 64
 SECOND = 10**9
@@ -95,14 +97,23 @@ class Accounts:
     def alive(self, account: int) -> list[Order]:
         return [order for order in self.engine.alive.values() if order.account == account]
 
+    def together(self, order: Order) -> list[Order]:
+        """An order that stands, and the other leg of its pair where it stands too: they hold what the larger one would."""
+        return [one for one in (order, order.partner) if one is not None and one.stands] if order.stands else []
+
+    def standing(self, account: int) -> list[list[Order]]:
+        """The orders that hold something, a pair as one."""
+        groups = [self.together(order) for order in self.alive(account) if order.stands]
+        return [group for group in groups if group[0].order_id == min(order.order_id for order in group)]
+
     def locked(self, account: int, asset: int) -> int:
-        return sum(units for held, units in map(self.hold, self.alive(account)) if held == asset)
+        return sum(max(units for _, units in map(self.hold, group)) for group in self.standing(account) if self.hold(group[0])[0] == asset)
 
     def free(self, account: int, asset: int) -> int:
         return self.all[account].holdings[asset].units - self.locked(account, asset)
 
     def open_lots(self, account: int, book: int, side: int) -> int:
-        return sum(order.open for order in self.alive(account) if (order.book, order.side) == (book, side))
+        return sum(max(order.open for order in group) for group in self.standing(account) if (group[0].book, group[0].side) == (book, side))
 
     def closes(self, account: int, book: int, side: int) -> int:
         """How many lots an order of this side could have and, with all that is open there, only make the position smaller."""
@@ -111,14 +122,15 @@ class Accounts:
 
     # before an order is accepted
 
-    def refusal(self, order: Order, was: Order | None = None) -> int:
-        """Why an order is not accepted; 0 where it is. `was`: the order that becomes this one by an amend."""
+    def refusal(self, order: Order, was: Order | None, before: int) -> int:
+        """Why an order is not accepted; 0 where it is: see `ReferenceEngine.refusal`."""
         if not 0 < order.account < len(self.all):
             return w.BAD_ACCOUNT
         base, quote, lot_units, _ = self.money.books[order.book]
         account = self.all[order.account]
         position, dues = account.positions[order.book], account.holdings[quote]
-        stands = was.open if was else 0
+        held = self.together(was) if was else []
+        stands, units = max((one.open for one in held), default=0), max((self.hold(one)[1] for one in held), default=0)
         if order.flags & w.REDUCE_ONLY:
             if order.order_type == w.MARKET_AMOUNT:
                 return w.BAD_ORDER_TYPE
@@ -131,10 +143,9 @@ class Accounts:
                 return w.DAILY_LOSS
         stays = order.trigger != 0 or order.time_in_force not in (w.IOC, w.FOK)
         if was is None:
-            if self.too_fast(account):
-                return w.ORDER_RATE
-            if stays and account.max_orders and len(self.alive(order.account)) >= account.max_orders:
-                return w.TOO_MANY_ORDERS
+            reason = self.crowded(order, stays, before)
+            if reason:
+                return reason
         worth = self.worth(order)
         by_amount = order.order_type == w.MARKET_AMOUNT
         goods = order.shown * lot_units
@@ -145,7 +156,7 @@ class Accounts:
             traded, cost = self.would_trade(order)
             lots = traded if by_amount else order.shown
         paid, need = (base, lots * lot_units) if order.side == SELL else (quote, cost)
-        if need > self.free(order.account, paid) + (self.hold(was)[1] if was else 0):
+        if need > self.free(order.account, paid) + units:
             return w.INSUFFICIENT_BALANCE
         if position.max_lots and lots > position.max_lots:
             return w.ORDER_LOTS
@@ -156,6 +167,19 @@ class Accounts:
             return w.POSITION_LIMIT
         return 0
 
+    def crowded(self, order: Order, lives: bool, before: int) -> int:
+        """Whether the account placed, or has alive, as many orders as it may."""
+        account = self.all[order.account]
+        if self.too_fast(account, before):
+            return w.ORDER_RATE
+        if lives and account.max_orders and len(self.alive(order.account)) + before >= account.max_orders:
+            return w.TOO_MANY_ORDERS
+        return 0
+
+    def parking(self, order: Order, before: int) -> int:
+        """Why an order is not parked; 0 where it is."""
+        return self.crowded(order, True, before) if 0 < order.account < len(self.all) else w.BAD_ACCOUNT
+
     def worth(self, order: Order) -> int:
         """What an order is worth at its limit, a stop to sell at its trigger where that is higher; 0 for a market order of lots."""
         value = self.money.books[order.book][3]
@@ -165,7 +189,7 @@ class Accounts:
         if order.order_type == w.MARKET_AMOUNT:
             return order.shown * value
         if order.side == SELL:
-            return max(order.price, order.trigger, book.lowest) * order.shown * value
+            return max(order.price, book.first_trigger(order), book.lowest) * order.shown * value
         return (order.price or book.lowest + TICKS - 1) * order.shown * value
 
     def would_trade(self, order: Order) -> tuple[int, int]:
@@ -174,17 +198,21 @@ class Accounts:
         twin = copy.deepcopy(self.engine)
         self.engine.accounts = self
         twin._told = []
-        twin._execute(copy.deepcopy(order))
+        mine = twin.alive.setdefault(order.order_id, copy.deepcopy(order))
+        mine.ladder, mine.in_hand = -1, True
+        trading.execute(twin, mine)
         fills = [event for event in twin._told if event[0] == w.FILL]
         return sum(event[8] for event in fills), sum(event[7] * event[8] for event in fills) * self.money.books[order.book][3]
 
-    def too_fast(self, account: Account) -> bool:
+    def too_fast(self, account: Account, before: int) -> bool:
         now = self.engine.now
-        if account.per_second and account.next_order - now > SECOND - SECOND // account.per_second:
-            return True
-        if account.per_ten_seconds and account.these_ten == now // (10 * SECOND) and account.in_these_ten >= account.per_ten_seconds:
-            return True
-        return bool(account.per_day and account.this_day == now // DAY and account.in_this_day >= account.per_day)
+        if account.per_second:
+            step = SECOND // account.per_second
+            if max(account.next_order, now) + before * step - now > SECOND - step:
+                return True
+        these_ten = before + (account.in_these_ten if account.these_ten == now // (10 * SECOND) else 0)
+        this_day = before + (account.in_this_day if account.this_day == now // DAY else 0)
+        return bool((account.per_ten_seconds and these_ten >= account.per_ten_seconds) or (account.per_day and this_day >= account.per_day))
 
     def count(self, number: int) -> None:
         """An order of the account was accepted."""
@@ -211,12 +239,12 @@ class Accounts:
 
     # when it trades
 
-    def settle(self, taker: Order, maker: Order, price: int, lots: int) -> tuple[int, int]:
-        """Both pay; returns (the taker's fee, the maker's fee)."""
+    def settle(self, taker: Order, maker: Order, price: int, lots: int, auction: bool = False) -> tuple[int, int]:
+        """Both pay; returns (the taker's fee, the maker's fee). In an auction nobody takes: both pay what a maker does."""
         base, quote, lot_units, value = self.money.books[taker.book]
         goods, money = lots * lot_units, price * lots * value
         fees = []
-        for order, ppm in ((taker, self.tiers[self.all[taker.account].tier][1]), (maker, self.tiers[self.all[maker.account].tier][0])):
+        for order, ppm in ((taker, self.tiers[self.all[taker.account].tier][0 if auction else 1]), (maker, self.tiers[self.all[maker.account].tier][0])):
             (given, units_given), (got, units_got) = ((base, goods), (quote, money)) if order.side == SELL else ((quote, money), (base, goods))
             fee = -(-units_got * ppm // 1_000_000)
             holdings = self.all[order.account].holdings
@@ -226,6 +254,8 @@ class Accounts:
             fees.append(fee)
         for order, fee in ((taker, fees[0]), (maker, fees[1])):
             self.move(order, quote, lots, money, fee)
+        if auction:
+            self.uncount(taker, 5)
         self.uncount(maker, 5)
         return fees[0], fees[1]
 
@@ -252,13 +282,13 @@ class Accounts:
     def trim(self, account: int, book: int) -> None:
         """While an account's open orders could turn its position, the youngest of its reduce-only ones that stand ends."""
         while True:
-            kin = [order for order in self.alive(account) if order.book == book and order.flags & w.REDUCE_ONLY and order.ladder >= 0]
+            kin = [order for order in self.alive(account) if order.book == book and order.flags & w.REDUCE_ONLY and order.ladder in range(4)]
             if not kin:
                 return
             youngest = max(kin, key=lambda order: order.order_id)
             if self.closes(account, book, youngest.side) >= 0:
                 return
-            self.engine._end(w.EXPIRED, youngest, w.NOT_REDUCING)
+            self.engine.end(w.EXPIRED, youngest, w.NOT_REDUCING)
 
     # what the operator does
 
@@ -288,7 +318,7 @@ class Accounts:
         self.supply[asset] += sum(change for _, change in changes)
         for number, change in changes:
             self.all[number].holdings[asset].units += change
-            self.engine._tell(w.BALANCE, 0, asset, 0, 0, change, self.free(number, asset), number)
+            self.engine.record(w.BALANCE, 0, asset, 0, 0, change, self.free(number, asset), number)
         return 0
 
     def set(self, c: dict[str, int]) -> int:

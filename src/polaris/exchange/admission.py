@@ -4,7 +4,7 @@ What an order could cost at worst is known: to sell, its lots; to buy at a limit
 what it would trade now, which is found by walking the book as the matching would.
 """
 
-from polaris.domain.kernel import inlined, kernel
+from polaris.domain.kernel import inlined, kernel, outlined
 from polaris.exchange.accounts import (
     FREE_UNITS,
     IN_THESE_TEN,
@@ -45,7 +45,6 @@ from polaris.exchange.arena import (
     HIDDEN,
     LAST,
     LOT_UNITS,
-    LOW,
     LOWEST,
     NOW,
     OWNER,
@@ -54,12 +53,13 @@ from polaris.exchange.arena import (
     SHOWN,
     TEN_SECONDS,
     TODAY,
-    TRAITS,
     VALUE,
     level_of,
     next_tick,
 )
+from polaris.exchange.bands import banded
 from polaris.exchange.bits import U
+from polaris.exchange.pairs import held_with_partner
 from polaris.exchange.telling import waits
 from polaris.exchange.words import (
     BAD_ACCOUNT,
@@ -91,13 +91,15 @@ from polaris.exchange.words import (
 SECOND = 1_000_000_000
 
 
-@kernel
-def refusal(arena, book, sell, traits, limit, trigger, quantity, account, slot):  # type: ignore[no-untyped-def]
+@outlined
+def refusal(arena, book, sell, traits, limit, trigger, quantity, account, slot, before):  # type: ignore[no-untyped-def]
     """Why an order that is right in itself is not accepted; 0 where it is.
 
     traits          of the order, without a place
     limit, trigger  ticks; limit `endmost` where it takes any price, trigger 0 where it does not wait
-    slot            of the order that becomes this one by an amend; 0: a new order
+    slot            of the order that becomes this one by an amend, or the other leg of its pair that stands: what that one holds it
+                    may hold too; 0: a new order
+    before          how many orders of its list come before it
     """
     line = AT_BOOKS + BOOK_WORDS * book
     order_type = (traits >> 32) & 0xFF
@@ -110,18 +112,20 @@ def refusal(arena, book, sell, traits, limit, trigger, quantity, account, slot):
         return 0
     if account == 0 or account >= arena[U(ACCOUNTS)]:
         return BAD_ACCOUNT
-    stands, units = standing(arena, book, slot)
+    stands, units = (0, 0) if slot == 0 else held_with_partner(arena, slot)
     position = position_line(arena, account, book)
     held = arena[U(position + POSITION)] if sell else -arena[U(position + POSITION)]  # lots this order's side would close
     opened = arena[U(position + OPEN_BUYS + sell)] - stands
-    reason = barred(arena, book, traits, quantity, held - opened, account, slot)
+    reason = barred(arena, book, traits, quantity, held - opened, account)
+    if reason == 0 and slot == 0:
+        reason = crowded(arena, account, stays(traits), before)
     if reason != 0:
         return reason
     return unpaid(arena, book, sell, traits, limit, quantity, worth, opened - held, account, units)
 
 
 @inlined
-def barred(arena, book, traits, quantity, closes, account, slot):  # type: ignore[no-untyped-def]
+def barred(arena, book, traits, quantity, closes, account):  # type: ignore[no-untyped-def]
     """Whether an account may place the order at all.
 
     closes  lots the order could have and still only make the position smaller
@@ -139,13 +143,35 @@ def barred(arena, book, traits, quantity, closes, account, slot):  # type: ignor
         most = arena[U(quote + MAX_LOSS)]
         if most != 0 and arena[U(quote + RESULT_DAY)] == arena[U(TODAY)] and arena[U(quote + RESULT)] <= -most:
             return DAILY_LOSS
-    if slot == 0:
-        if too_fast(arena, owner):
-            return ORDER_RATE
-        most = arena[U(owner + MAX_OPEN_ORDERS)]
-        if most != 0 and stays(traits) and arena[U(owner + OPEN_ORDERS)] >= most:
-            return TOO_MANY_ORDERS
     return 0
+
+
+@inlined
+def crowded(arena, account, lives, before):  # type: ignore[no-untyped-def]
+    """Whether an account placed as many orders as it may, or has as many alive, with `before` that are accepted with this one."""
+    owner = account_line(arena, account)
+    if too_fast(arena, owner, before):
+        return ORDER_RATE
+    most = arena[U(owner + MAX_OPEN_ORDERS)]
+    if most != 0 and lives and arena[U(owner + OPEN_ORDERS)] + before >= most:
+        return TOO_MANY_ORDERS
+    return 0
+
+
+@outlined
+def parking(arena, book, sell, traits, limit, trigger, quantity, account, before):  # type: ignore[no-untyped-def]
+    """Why an order that is right in itself is not parked; 0 where it is. Whether it can be paid is asked when it is activated."""
+    line = AT_BOOKS + BOOK_WORDS * book
+    order_type = (traits >> 32) & 0xFF
+    if arena[U(line + FILTERED)] != 0:
+        reason = filtered(arena, book, order_type, value(arena, book, order_type, max(limit, trigger) if sell else limit, quantity), quantity)
+        if reason != 0:
+            return reason
+    if arena[U(AT_ACCOUNTS)] == 0:
+        return 0
+    if account == 0 or account >= arena[U(ACCOUNTS)]:
+        return BAD_ACCOUNT
+    return crowded(arena, account, True, before)
 
 
 @inlined
@@ -166,7 +192,7 @@ def unpaid(arena, book, sell, traits, limit, quantity, worth, leads, account, un
     dear = arena[U(quote + MAX_NOTIONAL)]
     if by_amount or (order_type == MARKET and (not sell or dear != 0)) or (not sell and worth > free and not stays(traits)):
         whole, prevention = (traits >> 40) & 0xFF == FOK, (traits >> 48) & 0xFF
-        traded, cost = walk(arena, book, sell, limit, quantity, by_amount, whole, account, prevention, free)
+        traded, cost = walk(arena, book, sell, banded(arena, book, sell, limit), quantity, by_amount, whole, account, prevention, free)
         if by_amount:
             lots, goods = traded, product(traded, arena[U(line + LOT_UNITS)])
     if (goods < 0 or goods > free) if sell else (cost < 0 or cost > free):
@@ -220,30 +246,20 @@ def off_step(arena, book, quantity):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def standing(arena, book, slot):  # type: ignore[no-untyped-def]
-    """(lots, units) that an order in the book holds; zeros for none."""
-    if slot == 0:
-        return 0, 0
-    line = AT_BOOKS + BOOK_WORDS * book
-    order = arena[U(AT_ORDERS)] + 8 * slot
-    lots = arena[U(order + SHOWN)] + arena[U(order + HIDDEN)]
-    if arena[U(order + TRAITS)] & 1 != 0:
-        return lots, lots * arena[U(line + LOT_UNITS)]
-    price = (arena[U(order + OWNER)] & LOW) + arena[U(line + LOWEST)]
-    return lots, lots * (price * arena[U(line + VALUE)])
-
-
-@inlined
-def too_fast(arena, owner):  # type: ignore[no-untyped-def]
-    """Whether an account placed as many orders as it may, in this second, these ten, or this day."""
+def too_fast(arena, owner, before):  # type: ignore[no-untyped-def]
+    """Whether an account placed, with `before` more, as many orders as it may, in this second, these ten, or this day."""
     a_second = arena[U(owner + PER_SECOND)]
-    if a_second != 0 and arena[U(owner + NEXT_ORDER)] - arena[U(NOW)] > SECOND - SECOND // a_second:
-        return True
+    if a_second != 0:
+        ahead = max(arena[U(owner + NEXT_ORDER)] - arena[U(NOW)], 0) + before * (SECOND // a_second)
+        if ahead > SECOND - SECOND // a_second:
+            return True
     most = arena[U(owner + PER_TEN_SECONDS)]
-    if most != 0 and arena[U(owner + THESE_TEN)] == arena[U(TEN_SECONDS)] and arena[U(owner + IN_THESE_TEN)] >= most:
+    placed = before + (arena[U(owner + IN_THESE_TEN)] if arena[U(owner + THESE_TEN)] == arena[U(TEN_SECONDS)] else 0)
+    if most != 0 and placed >= most:
         return True
     most = arena[U(owner + PER_DAY)]
-    return most != 0 and arena[U(owner + THIS_DAY)] == arena[U(TODAY)] and arena[U(owner + IN_THIS_DAY)] >= most
+    placed = before + (arena[U(owner + IN_THIS_DAY)] if arena[U(owner + THIS_DAY)] == arena[U(TODAY)] else 0)
+    return most != 0 and placed >= most
 
 
 @inlined

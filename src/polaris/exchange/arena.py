@@ -7,6 +7,8 @@
     ids      2 words a bucket  order id, slot: open addressing, the id itself is the hash (ids are dense), no tombstones
     orders   8 words a slot    one cache line; orders of a tick are a list, first to come first; slot 0 is nobody
     more     8 words a slot    what only some orders need
+    ties     8 words a slot    what an order is linked to, when it ends, its trail: looked at only where its traits say that there is some
+    heap     1 word a slot     slots of the orders that end by themselves, the next one first
     accounts                   what `accounts` says; there may be none
     outbox   12 words an event what the last single command told; its words came in by the inbox, in the header
 
@@ -56,17 +58,29 @@ ASSETS = 31
 ALL_KILLED = 32
 TEN_SECONDS = 33  # of NOW: how many since 1970
 TODAY = 34  # of NOW: days since 1970
+AT_TIES = 48
+AT_HEAP = 49
+DUE = 50  # orders in the heap
+FRONT = 51  # first and last slot of the orders that enter next, one after the other; 0: none
+WAKING = 53  # the same of trailing orders that wake when an order's trades are seen to
 AT_BOOKS = 64
 BOOK_WORDS = 32
 # a book, after the best tick of its four ladders
 LAST = 4  # last trade, tick; -1 before the first
 LOWEST = 5  # ticks of price
+WATCH = 6  # phase | BANDED | TRAILED: 0 where nothing is unusual
+PHASES = 3  # the bits of the phase
+BANDED = 4  # it has a price band
+TRAILED = 8  # trailing orders follow its price
 FILTERED = 7  # 1: it has rules for an order's lots or notional
 RULE = 8  # here is rule 0
 BASE = 24  # assets, and what one lot and one tick of one lot are worth: `accounts`
 QUOTE = 25
 LOT_UNITS = 26
 VALUE = 27
+BAND_LOW = 28  # ticks that may trade in this command
+BAND_HIGH = 29
+YOUNGEST = 30  # slot of the trailing order that woke last: of buyers, then of sellers
 # an order
 ID = 0
 OWNER = 1  # account << 32 | tick it stands at
@@ -76,6 +90,20 @@ AFTER = 4
 TRAITS = 5  # place | order type << 32 | time in force << 40 | prevention << 48 | flags << 56
 HIDDEN = 6  # lots; of a waiting order its limit as a tick of the book; where it takes any price the book's last one
 DISPLAY = 7
+# flags in the traits of an order, beside those of the words
+TIED = -(1 << 63)  # it has ties: the sign, so that one comparison tells
+AWAITING = 1 << 62  # it does not stand yet: parked until another order fills, or on its way
+ENTERING = 1 << 61  # it fired or was activated, and enters when its turn comes; of one that is asleep: it wakes
+ASLEEP = 1 << 60  # a trailing order that has not seen its activation price
+# the ties of an order
+ENDS = 0  # ns UTC; 0: not by itself
+DUE_AT = 1  # its place in the heap
+PARTNER = 2  # slot of the other leg of its pair
+LIST = 3  # slot of the order it is parked for; of that order the first slot that is parked
+TRAIL = 4  # above 0 ticks, below 0 basis points; 0 once it fired
+BEST = 5  # best tick since it woke
+OLDER = 6  # slots of those that woke before and after it
+YOUNGER = 7
 
 LOW = 0xFFFFFFFF
 NORESERVE = 0x4000 if sys.platform == "linux" else 0  # MAP_NORESERVE: address space is not memory
@@ -101,12 +129,15 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int, money: int = 0)
     at_ids = at_levels + 8 * books * TICKS
     at_orders = at_ids + 2 * buckets
     at_more = at_orders + 8 * (capacity + 1)
-    at_money = at_more + 8 * (capacity + 1)
+    at_ties = at_more + 8 * (capacity + 1)
+    at_heap = at_ties + 8 * (capacity + 1)
+    at_money = at_heap + capacity + 1
     at_outbox = -(-(at_money + money) // EVENT_WORDS) * EVENT_WORDS  # events are counted from the arena's begin
     arena: npt.NDArray[np.int64] = _fresh(at_outbox + EVENT_WORDS * outbox)
     arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
     arena[AT_OUTBOX], arena[OUTBOX_ROOM] = at_outbox, outbox
     arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders
+    arena[AT_TIES], arena[AT_HEAP] = at_ties, at_heap
     arena[AT_MORE], arena[AT_ACCOUNTS] = at_more, at_money if money else 0
     lines = arena[AT_BOOKS:at_bitmaps].reshape(books, BOOK_WORDS)
     lines[:, :LAST] = (-1, TICKS, -1, TICKS)
@@ -237,3 +268,28 @@ def leave(arena, place, tick, slot):  # type: ignore[no-untyped-def]
         best = AT_BOOKS + (place >> 2) * BOOK_WORDS + (place & 3)
         if arena[U(best)] == tick:
             arena[U(best)] = next_tick(arena, place, tick)
+
+
+@inlined
+def ties_of(arena, slot):  # type: ignore[no-untyped-def]
+    """Where the ties of an order are."""
+    return arena[U(AT_TIES)] + 8 * slot
+
+
+@inlined
+def tie(arena, slot):  # type: ignore[no-untyped-def]
+    """Let an order have ties."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    if arena[U(order + TRAITS)] >= 0:
+        arena[U(order + TRAITS)] |= TIED
+        at = ties_of(arena, slot)
+        for word in range(8):
+            arena[U(at + word)] = 0
+
+
+@inlined
+def stand_at(arena, slot, place, tick):  # type: ignore[no-untyped-def]
+    """Write down where an order stands, which is not where it was."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    arena[U(order + OWNER)] = (arena[U(order + OWNER)] & ~LOW) | tick
+    arena[U(order + TRAITS)] = (arena[U(order + TRAITS)] & ~LOW) | place

@@ -56,6 +56,7 @@ leading_zeros: Any = intrinsic(_compiled_leading) if JIT else _leading
 @inlined
 def mark(arena, at, tick):  # type: ignore[no-untyped-def]
     """Say that a tick holds orders."""
+    tick = np.int64(tick)  # uncompiled, a bit shifted by 63 must stay a word
     leaf = tick >> 6
     word = arena[U(at + leaf)]
     arena[U(at + leaf)] = word | (1 << (tick & 63))
@@ -68,6 +69,7 @@ def mark(arena, at, tick):  # type: ignore[no-untyped-def]
 @inlined
 def unmark(arena, at, tick):  # type: ignore[no-untyped-def]
     """Say that a tick holds none any more."""
+    tick = np.int64(tick)
     leaf = tick >> 6
     word = arena[U(at + leaf)] & ~(1 << (tick & 63))
     arena[U(at + leaf)] = word
@@ -86,6 +88,7 @@ def unmark(arena, at, tick):  # type: ignore[no-untyped-def]
 @inlined
 def above(arena, at, tick):  # type: ignore[no-untyped-def]
     """The lowest marked tick above this one; TICKS where there is none."""
+    tick = np.int64(tick)
     leaf = tick >> 6
     word = arena[U(at + leaf)] & ((-2) << (tick & 63))  # shifted by 63 it is 0
     if word == 0:
@@ -110,14 +113,15 @@ def above(arena, at, tick):  # type: ignore[no-untyped-def]
 @inlined
 def below(arena, at, tick):  # type: ignore[no-untyped-def]
     """The highest marked tick below this one; -1 where there is none."""
+    tick = np.int64(tick)
     leaf = tick >> 6
-    word = arena[U(at + leaf)] & ((1 << (tick & 63)) - 1)
+    word = arena[U(at + leaf)] & ~((-1) << (tick & 63))
     if word == 0:
         middle = leaf >> 6
-        word = arena[U(at + MIDDLE + middle)] & ((1 << (leaf & 63)) - 1)
+        word = arena[U(at + MIDDLE + middle)] & ~((-1) << (leaf & 63))
         if word == 0:
             upper = middle >> 6
-            word = arena[U(at + UPPER + upper)] & ((1 << (middle & 63)) - 1)
+            word = arena[U(at + UPPER + upper)] & ~((-1) << (middle & 63))
             if word == 0:
                 word = arena[U(at + ROOT)] & ((1 << upper) - 1)
                 if word == 0:

@@ -20,7 +20,9 @@ from polaris.exchange.arena import (
     AT_BITMAPS,
     AT_BOOKS,
     AT_OUTBOX,
+    BANDED,
     BOOK_WORDS,
+    BOOKS,
     DONE,
     FILTERED,
     ICEBERGS,
@@ -29,39 +31,43 @@ from polaris.exchange.arena import (
     LIVE,
     LOWEST,
     NOW,
+    PHASES,
     RULE,
     TEN_SECONDS,
     TODAY,
+    WATCH,
     new_arena,
 )
+from polaris.exchange.auction import clearing
 from polaris.exchange.ledger import Ledger
 from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER, process, single
 from polaris.exchange.snapshot import open_lots, stand, standing, top
+from polaris.exchange.sound import check
 from polaris.exchange.words import (
     AMEND,
     ASKS,
+    BAND_PPM,
     BIDS,
     CANCEL,
+    CLOCK,
     COMMAND,
     EVENT,
     EVENT_WORDS,
-    FALLING,
+    EXPIRE_AT,
     GTC,
     LIMIT,
     LOT_STEP,
     MASS_CANCEL,
     MAX_LOTS,
-    MAX_QUANTITY,
     MIN_LOTS,
     MIN_NOTIONAL,
     NO_PREVENTION,
     ORDER,
-    RISING,
+    ORDER_WORDS,
     RULES,
-    STOP,
+    SET_PHASE,
+    SET_RULE,
     SUBMIT,
-    TAKE_PROFIT,
-    TICKS,
     Commands,
     Events,
     Orders,
@@ -84,7 +90,7 @@ class MatchingEngine:
     """
 
     def __init__(self, lowest: Sequence[int] = (1,), capacity: int = 1 << 17, money: Money | None = None) -> None:
-        outbox = ROOM + ROOM_AN_ORDER * capacity + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
+        outbox = ROOM + len(lowest) + ROOM_AN_ORDER * capacity + ROOM_AN_ICEBERG * ICEBERGS_AT_ONCE
         self._arena = new_arena(lowest, capacity, outbox, 0 if money is None else money.words)
         if money is not None:
             found(self._arena, money)
@@ -106,19 +112,23 @@ class MatchingEngine:
         rules: npt.NDArray[np.int64] | None = None,
         money: Money | None = None,
         ledger: Ledger | None = None,
+        phases: npt.NDArray[np.int64] | None = None,
     ) -> "MatchingEngine":
-        """An engine in the state that `orders`, `last_prices`, `now`, `rules` and `ledger` of another told: from here on both tell the same events.
+        """An engine in the state that `orders`, `last_prices`, `now` ... of another told: from here on both tell the same events.
 
         raises  ValueError where these can't be the state of such an engine
         """
         engine = cls(lowest, capacity, money)
-        _check(np.asarray(lowest, np.int64), capacity, orders, last_prices)
+        phases = np.zeros(len(lowest), np.int64) if phases is None else phases
+        check(np.asarray(lowest, np.int64), capacity, orders, last_prices, phases)
+        engine._books()[:, WATCH] = phases
         engine._books()[:, LAST] = np.where(last_prices == 0, -1, last_prices - lowest)
         engine._pass(now)
         if rules is not None:
             if rules.shape != (len(lowest), RULES):
                 raise ValueError(f"rules of {rules.shape}; expected {(len(lowest), RULES)}")
             engine._books()[:, RULE : RULE + RULES] = rules
+            engine._books()[:, WATCH] |= np.where(rules[:, BAND_PPM] == 0, 0, BANDED)
             engine._books()[:, FILTERED] = rules[:, [MIN_LOTS, MAX_LOTS, LOT_STEP, MIN_NOTIONAL]].any(axis=1)
         if ledger is not None:
             enter(engine._arena, ledger)
@@ -203,9 +213,33 @@ class MatchingEngine:
             sides.append(rows[: 2 * n].reshape(n, 2))
         return sides[0], sides[1]
 
+    def clock(self, now: int, seq: int = 0) -> Events:
+        """Time passes, ns UTC: what is due ends. The events are valid until the next command."""
+        _PACK(self._bytes, 0, CLOCK, 0, 0, 0, 0, 0, now, 0, 0, 0, 0, 0, 0, seq)
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
+
+    def expire_at(self, order_id: int, when: int, account: int = 0, seq: int = 0) -> Events:
+        """Let one order end at a time, ns UTC; 0: not by itself any more. The events are valid until the next command."""
+        _PACK(self._bytes, 0, EXPIRE_AT, 0, 0, 0, 0, order_id, when, 0, 0, 0, account, 0, 0, seq)
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
+
+    def set_phase(self, phase: int, book: int = -1, seq: int = 0) -> Events:
+        """Let a book, or all of them, enter a phase. The events are valid until the next command."""
+        _PACK(self._bytes, 0, SET_PHASE, 0, 0, 0, book, 0, 0, phase, 0, 0, 0, 0, 0, seq)
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
+
+    def set_rule(self, rule: int, value: int, book: int = -1, seq: int = 0) -> Events:
+        """Give a book, or all of them, a rule. The events are valid until the next command."""
+        _PACK(self._bytes, 0, SET_RULE, 0, 0, 0, book, 0, value, 0, rule, 0, 0, 0, 0, seq)
+        n = single(self._arena)
+        return self._views[n] if 0 <= n < VIEWS else self._many(n)
+
     def orders(self) -> Orders:
-        """Every order that lives (ORDER): by book, ladder, best tick first, first come first."""
-        rows = np.empty(8 * int(self._arena[LIVE]), np.int64)
+        """Every order that lives (ORDER): by book, ladder, best tick first, first come first; parked ones behind the order they wait for."""
+        rows = np.empty(ORDER_WORDS * int(self._arena[LIVE]), np.int64)
         standing(self._arena, rows)
         return rows.view(ORDER)
 
@@ -213,6 +247,22 @@ class MatchingEngine:
         """int64[books], the last trade's price in ticks; 0 before the first."""
         lines = self._books()
         return np.where(lines[:, LAST] < 0, 0, lines[:, LAST] + lines[:, LOWEST])
+
+    def phases(self) -> npt.NDArray[np.int64]:
+        """int64[books], the phase each is in."""
+        return self._books()[:, WATCH] & PHASES
+
+    def indicative(self, book: int = 0) -> tuple[int, int, int]:
+        """(price, lots, surplus) of an auction of this book now, in any phase; zeros where nothing would trade.
+
+        The surplus is what buyers at that price want and sellers have not, lots; below 0 the other way round.
+        raises  IndexError where there is no such book
+        """
+        lines = self._books()
+        if not 0 <= book < len(lines):
+            raise IndexError(f"book {book} of {len(lines)}")
+        tick, lots, surplus = clearing(self._arena, book)
+        return (tick + int(lines[book, LOWEST]), lots, surplus) if lots else (0, 0, 0)
 
     @property
     def now(self) -> int:
@@ -237,7 +287,7 @@ class MatchingEngine:
     def digest(self) -> str:
         """32 hex digits of the whole state."""
         accounts = self.ledger().tobytes() if self._arena[AT_ACCOUNTS] else b""
-        return state_digest(self.orders(), self.last_prices(), self.rules(), self.now, accounts)
+        return state_digest(self.orders(), self.last_prices(), self.phases(), self.rules(), self.now, accounts)
 
     def __len__(self) -> int:
         return int(self._arena[LIVE])
@@ -255,38 +305,10 @@ class MatchingEngine:
 
     def _make_room(self) -> None:
         """Have room for all events the next command could cause."""
-        need = ROOM + ROOM_AN_ORDER * int(self._arena[LIVE]) + ROOM_AN_ICEBERG * int(self._arena[ICEBERGS])
+        need = ROOM + int(self._arena[BOOKS]) + ROOM_AN_ORDER * int(self._arena[LIVE]) + ROOM_AN_ICEBERG * int(self._arena[ICEBERGS])
         if 2 * need > self._room:
             self._hold(4 * need)
 
     def _hold(self, room: int) -> None:
         self._room = room
         self._words: npt.NDArray[np.int64] = np.empty(EVENT_WORDS * room, np.int64)
-
-
-def _check(lowest: npt.NDArray[np.int64], capacity: int, orders: Orders, last_prices: npt.NDArray[np.int64]) -> None:
-    """Raise ValueError where these can't be the state of an engine: a kernel does not look again."""
-    if orders.dtype != ORDER or len(orders) > capacity or last_prices.shape != lowest.shape:
-        raise ValueError(f"{len(orders)} orders of {orders.dtype} and {len(last_prices)} last prices; expected at most {capacity} of ORDER, {len(lowest)} prices")
-    if not ((orders["book"] >= 0) & (orders["book"] < len(lowest))).all():
-        raise ValueError(f"orders name books {orders['book'].min()} .. {orders['book'].max()}; expected 0 .. {len(lowest) - 1}")
-    floor = lowest[orders["book"]]
-    waiting, unlimited = orders["ladder"] >= FALLING, np.isin(orders["order_type"], (STOP, TAKE_PROFIT))
-    inside = [(prices >= floor) & (prices < floor + TICKS) for prices in (orders["price"], orders["trigger"])]
-    rules = {
-        "ladder": (orders["ladder"] >= 0) & (orders["ladder"] <= RISING),
-        "order_id": orders["order_id"] > 0,
-        "price": inside[0] | (waiting & unlimited & (orders["price"] == 0)),
-        "trigger": np.where(waiting, inside[1], orders["trigger"] == 0),
-        "shown": (orders["shown"] > 0) & (orders["shown"] <= MAX_QUANTITY),
-        "hidden": (orders["hidden"] >= 0) & (orders["hidden"] <= MAX_QUANTITY),
-        "display": orders["display"] >= 0,
-        "account": orders["account"] >= 0,
-    }
-    for name, holds in rules.items():
-        if not holds.all():
-            raise ValueError(f"order {orders[~holds][0]['order_id']} has {name} {orders[~holds][0][name]}: no such order can live")
-    if len(np.unique(orders["order_id"])) != len(orders):
-        raise ValueError("two orders have one id: no such orders can live")
-    if not ((last_prices == 0) | ((last_prices >= lowest) & (last_prices < lowest + TICKS))).all():
-        raise ValueError(f"last prices {last_prices.tolist()[:5]} are outside of their books: expected 0 or a price of the book")

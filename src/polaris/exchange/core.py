@@ -21,7 +21,7 @@ from polaris.exchange.ledger import Ledger
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import COMMAND, Commands, Events
 
-VERSION = 1  # of a snapshot
+VERSION = 2  # of a snapshot
 Parts = dict[str, npt.NDArray[Any]]
 
 
@@ -54,15 +54,17 @@ class Exchange:
         exchange._begin(
             rules,
             MatchingEngine.restored(
-                _lowest(rules), rules.capacity, snapshot["orders"], snapshot["last_prices"], now, snapshot["rules"], _money(rules), ledger
+                _lowest(rules), rules.capacity, snapshot["orders"], snapshot["last_prices"], now, snapshot["rules"], _money(rules), ledger,
+                snapshot["phases"],
             ),
         )
         return exchange
 
     def snapshot(self) -> Parts:
         """The whole state as arrays of rows, for `restored`."""
-        state = {"orders": self._engine.orders(), "last_prices": self._engine.last_prices(), "rules": self._engine.rules()}
-        return {"version": np.array([VERSION]), "now": np.array([self.now]), **state, **self._engine.ledger().parts()}
+        engine = self._engine
+        state = {"orders": engine.orders(), "last_prices": engine.last_prices(), "rules": engine.rules(), "phases": engine.phases()}
+        return {"version": np.array([VERSION]), "now": np.array([self.now]), **state, **engine.ledger().parts()}
 
     def _begin(self, rules: Rules, engine: MatchingEngine) -> None:
         self.rules = rules
@@ -70,6 +72,7 @@ class Exchange:
         # the engine's own methods: a wrapper would cost as much as a command
         self.run, self.submit, self.cancel, self.amend, self.mass_cancel = engine.run, engine.submit, engine.cancel, engine.amend, engine.mass_cancel
         self.orders, self.last_prices, self.depth, self.open, self.digest = engine.orders, engine.last_prices, engine.depth, engine.open, engine.digest
+        self.expire_at, self.set_phase, self.phases, self.indicative = engine.expire_at, engine.set_phase, engine.phases, engine.indicative
 
     # one command of the operator; each returns its events
 

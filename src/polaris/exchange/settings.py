@@ -1,6 +1,6 @@
 """What the operator sets: rules of books, limits, tiers and fees of accounts, and who may not trade any more."""
 
-from polaris.domain.kernel import inlined, kernel
+from polaris.domain.kernel import inlined, outlined
 from polaris.exchange.accounts import (
     KILLED_FLAG,
     LINE,
@@ -26,12 +26,14 @@ from polaris.exchange.arena import (
     AT_ACCOUNTS,
     AT_BOOKS,
     AT_TIERS,
+    BANDED,
     BOOK_WORDS,
     BOOKS,
     FILTERED,
     LOW,
     LOWEST,
     RULE,
+    WATCH,
 )
 from polaris.exchange.bits import U
 from polaris.exchange.telling import reject, tell
@@ -73,7 +75,7 @@ def told(arena, commands, at, events, n, which):  # type: ignore[no-untyped-def]
     return tell(arena, events, n, head, commands[U(at + 1)], commands[U(at + 6)] & LOW, commands[U(at + 2)], which, word & 0xFF)
 
 
-@kernel
+@outlined
 def set_rule(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """A rule of a book, or of all."""
     book, which, value = commands[U(at)] >> 32, commands[U(at + 4)], commands[U(at + 2)]
@@ -87,6 +89,8 @@ def set_rule(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     for one in range(start, end):
         line = AT_BOOKS + BOOK_WORDS * one
         arena[U(line + RULE + which)] = value
+        if which == BAND_PPM:
+            arena[U(line + WATCH)] = (arena[U(line + WATCH)] & ~BANDED) | (BANDED if value != 0 else 0)
         arena[U(line + FILTERED)] = 0
         for rule in (MIN_LOTS, MAX_LOTS, LOT_STEP, MIN_NOTIONAL):
             if arena[U(line + RULE + rule)] != 0:
@@ -108,7 +112,7 @@ def lawful(which, value, lowest):  # type: ignore[no-untyped-def]
     return (which == MIN_LOTS or which == MAX_LOTS or which == LOT_STEP) and 0 <= value <= MAX_QUANTITY
 
 
-@kernel
+@outlined
 def set_limit(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """A limit of an account, or of all but the house."""
     account, where = commands[U(at + 6)] & LOW, commands[U(at)] >> 32
@@ -152,7 +156,7 @@ def word_of(which):  # type: ignore[no-untyped-def]
     return PER_DAY if which == LIMIT_DAY else MASTER
 
 
-@kernel
+@outlined
 def set_tier(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """The fee tier of an account."""
     account, tier = commands[U(at + 6)] & LOW, commands[U(at + 3)]
@@ -166,7 +170,7 @@ def set_tier(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     return told(arena, commands, at, events, n, tier)
 
 
-@kernel
+@outlined
 def set_fee(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """What a tier pays, millionths of what is received."""
     tier, maker, taker = commands[U(at + 1)], commands[U(at + 2)], commands[U(at + 3)]
@@ -179,7 +183,7 @@ def set_fee(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     return told(arena, commands, at, events, n, taker)
 
 
-@kernel
+@outlined
 def set_killed(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     """KILL and REVIVE: whether an account, or all, may open anything; told, or refused."""
     account, killed = commands[U(at + 6)] & LOW, 1 if commands[U(at)] & 0xFF == KILL else 0

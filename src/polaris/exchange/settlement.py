@@ -6,7 +6,7 @@ buyer's, which is paid in goods, does not.
 """
 
 from polaris.domain.exact import mul_div
-from polaris.domain.kernel import inlined, kernel
+from polaris.domain.kernel import inlined, kernel, outlined
 from polaris.exchange.accounts import (
     COST,
     FREE_UNITS,
@@ -23,6 +23,7 @@ from polaris.exchange.accounts import (
     TIER,
     account_line,
     balance_line,
+    hold,
     position_line,
 )
 from polaris.exchange.arena import (
@@ -41,7 +42,7 @@ from polaris.exchange.arena import (
     VALUE,
 )
 from polaris.exchange.bits import U
-from polaris.exchange.slots import ended
+from polaris.exchange.contingent import end
 from polaris.exchange.telling import sells
 from polaris.exchange.words import EXPIRED, HAS_TRADED, MAX_UNITS, NOT_REDUCING
 
@@ -50,7 +51,7 @@ MAKER_TRADES = 5
 # Source: Binance, Spot Unfilled Order Count Rules (developers.binance.com, FAQs): its examples take back 1 and 5
 
 
-@kernel
+@outlined
 def settle(arena, book, sell, price, quantity, account, slot):  # type: ignore[no-untyped-def]
     """A taker and the order in a slot trade; returns (the taker's fee, the maker's fee).
 
@@ -79,6 +80,39 @@ def settle(arena, book, sell, price, quantity, account, slot):  # type: ignore[n
         arena[U(order + TRAITS)] |= HAS_TRADED << 56
         uncount(arena, maker, MAKER_TRADES)
     return fee, maker_fee
+
+
+@outlined
+def settle_both(arena, book, price, quantity, buyer_slot, seller_slot):  # type: ignore[no-untyped-def]
+    """Two orders that stand trade with each other, each as a maker; returns (the buyer's fee, the seller's fee).
+
+    price     ticks, no worse than either one's limit
+    quantity  lots, which both accounts still hold, each at its own limit
+    """
+    line = AT_BOOKS + BOOK_WORDS * book
+    base, quote = arena[U(line + BASE)], arena[U(line + QUOTE)]
+    goods, money = quantity * arena[U(line + LOT_UNITS)], price * arena[U(line + VALUE)] * quantity
+    fee, other_fee = 0, 0
+    for sell in range(2):
+        slot = seller_slot if sell else buyer_slot
+        order = arena[U(AT_ORDERS)] + 8 * slot
+        account = arena[U(order + OWNER)] >> 32
+        given, taken = (goods, money) if sell else (money, goods)
+        asset_given, asset_taken = (base, quote) if sell else (quote, base)
+        due = share(taken, arena[U(arena[U(AT_TIERS)] + 2 * arena[U(account_line(arena, account) + TIER)])])
+        hold(arena, account, book, sell, arena[U(order + OWNER)] & LOW, -quantity)
+        arena[U(balance_line(arena, account, asset_given) + FREE_UNITS)] -= given
+        arena[U(balance_line(arena, account, asset_taken) + FREE_UNITS)] += taken - due
+        arena[U(balance_line(arena, 0, asset_taken) + FREE_UNITS)] += due
+        move(arena, account, book, quote, sell, quantity, money, due)
+        if arena[U(order + TRAITS)] & (HAS_TRADED << 56) == 0:
+            arena[U(order + TRAITS)] |= HAS_TRADED << 56
+            uncount(arena, account, MAKER_TRADES)
+        if sell:
+            other_fee = due
+        else:
+            fee = due
+    return fee, other_fee
 
 
 @inlined
@@ -131,7 +165,7 @@ def uncount(arena, account, orders):  # type: ignore[no-untyped-def]
         arena[U(line + IN_THIS_DAY)] = max(0, arena[U(line + IN_THIS_DAY)] - orders)
 
 
-@kernel
+@outlined
 def trim(arena, events, n, book, account):  # type: ignore[no-untyped-def]
     """While an account's open orders could turn its position, the youngest of its reduce-only ones ends."""
     line = position_line(arena, account, book)
@@ -141,5 +175,5 @@ def trim(arena, events, n, book, account):  # type: ignore[no-untyped-def]
         held = arena[U(line + POSITION)]
         if arena[U(line + OPEN_BUYS + sell)] <= (held if sell else -held):
             break
-        n = ended(arena, events, n, slot, EXPIRED | (NOT_REDUCING << 8))
+        n = end(arena, events, n, slot, EXPIRED | (NOT_REDUCING << 8))
     return n

@@ -1,12 +1,25 @@
 """How an event is written, and what the traits of an order mean."""
 
 from polaris.domain.kernel import inlined
-from polaris.exchange.arena import AT_BOOKS, BOOK_WORDS, LOW, LOWEST, NOW, SEQ
+from polaris.exchange.arena import ASLEEP, AT_BOOKS, BOOK_WORDS, LOW, LOWEST, NOW, SEQ
 from polaris.exchange.bits import U
-from polaris.exchange.words import EVENT_WORDS, FALLING, MARKET, MARKET_AMOUNT, REJECTED, RISING, STOP, STOP_LIMIT, TAKE_PROFIT, TICKS
+from polaris.exchange.words import (
+    EVENT_WORDS,
+    FALLING,
+    MARKET,
+    MARKET_AMOUNT,
+    REJECTED,
+    RISING,
+    STOP,
+    STOP_LIMIT,
+    TAKE_PROFIT,
+    TICKS,
+    TRAILING_STOP,
+)
 
 BOOK_AND_SIDE = ~0xFFFFFF  # of a command's and an event's first word
 FLAGS = 16  # where the flags are in an event's
+ROLE = 48  # where the role is in the seventh word of a command
 SIDE = 24  # where the side is in it
 BUYS = 1 << SIDE
 SELLS = 0xFF << SIDE
@@ -53,7 +66,7 @@ def heading(book, sell):  # type: ignore[no-untyped-def]
 @inlined
 def has_no_limit(order_type):  # type: ignore[no-untyped-def]
     """Whether an order of this type takes any price, unless a worst one is given."""
-    return order_type == MARKET or order_type == MARKET_AMOUNT or order_type == STOP or order_type == TAKE_PROFIT
+    return order_type == MARKET or order_type == MARKET_AMOUNT or order_type == STOP or order_type == TAKE_PROFIT or order_type == TRAILING_STOP
 
 
 @inlined
@@ -82,5 +95,5 @@ def sells(traits):  # type: ignore[no-untyped-def]
     ladder, order_type = traits & 3, (traits >> 32) & 0xFF
     if ladder < FALLING:
         return ladder
-    stops = order_type == STOP or order_type == STOP_LIMIT
+    stops = traits & ASLEEP == 0 if order_type >= TRAILING_STOP else order_type == STOP or order_type == STOP_LIMIT
     return 1 if (ladder == RISING) != stops else 0

@@ -5,13 +5,14 @@
 `sell` is 1 for an order to sell, 0 to buy; `tick` and `limit` are prices counted from the book's lowest.
 """
 
-from polaris.domain.kernel import inlined, kernel
-from polaris.exchange.accounts import hold
+from polaris.domain.kernel import inlined, kernel, outlined
+from polaris.exchange.accounts import hold, terms
 from polaris.exchange.arena import (
     AFTER,
     AT_ACCOUNTS,
     AT_BOOKS,
     AT_ORDERS,
+    BANDED,
     BEFORE,
     BOOK_WORDS,
     DISPLAY,
@@ -21,18 +22,26 @@ from polaris.exchange.arena import (
     LOW,
     LOWEST,
     OWNER,
+    PHASES,
     SHOWN,
+    TIED,
+    TRAITS,
+    WATCH,
     bitmap_of,
     join,
     leave,
     level_of,
     next_tick,
 )
+from polaris.exchange.bands import banded, held_back
 from polaris.exchange.bits import U, unmark
+from polaris.exchange.contingent import bereave, end, filled, part
+from polaris.exchange.pairs import pair, unpair
 from polaris.exchange.settlement import TAKER_TRADES, settle, trim, uncount
-from polaris.exchange.slots import ended, put, release
-from polaris.exchange.telling import heading, price_told, tell, tell_both
+from polaris.exchange.slots import give_back, put, release, stand
+from polaris.exchange.telling import heading, price_told, sells, tell, tell_both
 from polaris.exchange.words import (
+    BOOK_HALTED,
     DECREMENT,
     EXPIRE_MAKER,
     EXPIRED,
@@ -51,36 +60,81 @@ from polaris.exchange.words import (
 
 
 @kernel
-def execute(arena, events, n, book, sell, traits, limit, quantity, display, order_id, account):  # type: ignore[no-untyped-def]
+def execute(arena, events, n, book, sell, traits, limit, quantity, display, order_id, account, slot):  # type: ignore[no-untyped-def]
     """Match an accepted order, then rest or expire what is left; returns (events told, first tick it traded at or -1).
 
     traits  of the order, without a place
     limit   tick; of an order that takes any price `endmost`
+    slot    the order's where it is in hand: it keeps it, or gives it back; 0: it has none
     """
     order_type, time_in_force, prevention = (traits >> 32) & 0xFF, (traits >> 40) & 0xFF, (traits >> 48) & 0xFF
-    left, reason, first = quantity, 0, -1
-    if time_in_force == FOK and not fillable(arena, book, sell, limit, quantity, account, prevention):
+    rests = time_in_force == GTC or time_in_force >= POST_ONLY
+    left, reason, first, bound = quantity, 0, -1, limit
+    watch = arena[U(AT_BOOKS + BOOK_WORDS * book + WATCH)] & (PHASES | BANDED)
+    if watch != 0:
+        bound = banded(arena, book, sell, limit)
+    if watch & PHASES != 0:
+        reason = 0 if rests else BOOK_HALTED
+    elif time_in_force == FOK and not fillable(arena, book, sell, bound, quantity, account, prevention):
         reason = NOT_FILLABLE
-    elif crosses(arena, book, sell, limit):
-        n, left, reason, first = trade(arena, events, n, book, sell, limit, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention)
+    elif crosses(arena, book, sell, bound):
+        n, left, reason, first = trade(arena, events, n, book, sell, bound, quantity, order_type == MARKET_AMOUNT, order_id, account, prevention, slot)
     money = arena[U(AT_ACCOUNTS)] != 0
     if money and first >= 0 and traits & (HAS_TRADED << 56) == 0:
         traits |= HAS_TRADED << 56
         uncount(arena, account, TAKER_TRADES)
-    if left != 0 and reason == 0 and (time_in_force == GTC or time_in_force >= POST_ONLY):
+    if left != 0 and watch == BANDED and reason == 0 and crosses(arena, book, sell, limit):
+        n, reason = held_back(arena, events, n, book, rests)
+    if left != 0 and reason == 0 and rests:
         shown = min(display, left) if display != 0 else left
-        put(arena, 4 * book + sell, limit, traits, shown, left - shown, display, order_id, account)
-    elif left != 0:
-        if reason == 0:
-            reason = REMAINDER
-        price = price_told(arena, book, sell, order_type, limit)
-        n = tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0)
+        if slot == 0:
+            put(arena, 4 * book + sell, limit, traits, shown, left - shown, display, order_id, account)
+        else:
+            rest(arena, slot, 4 * book + sell, limit, traits, shown, left - shown)
+    else:
+        if left != 0:
+            if reason == 0:
+                reason = REMAINDER
+            price = price_told(arena, book, sell, order_type, limit)
+            n = tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0)
+        if slot != 0:
+            n = close(arena, events, n, slot, left == 0 and reason == 0)
     if money:
         n = trim(arena, events, n, book, account)
     return n, first
 
 
-@kernel
+@outlined
+def resume(arena, events, n, book, slot, limit, quantity):  # type: ignore[no-untyped-def]
+    """An order in hand executes, at this limit and with so many lots; returns as `execute` does."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    traits, account = arena[U(order + TRAITS)], arena[U(order + OWNER)] >> 32
+    order_id, display = arena[U(order + ID)], arena[U(order + DISPLAY)]
+    return execute(arena, events, n, book, sells(traits), traits & ~(TIED | LOW), limit, quantity, display, order_id, account, slot)
+
+
+@outlined
+def rest(arena, slot, place, tick, traits, shown, hidden):  # type: ignore[no-untyped-def]
+    """Let an order in hand stand in the book with what is left of it."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    arena[U(order + SHOWN)] = shown
+    arena[U(order + HIDDEN)] = hidden
+    arena[U(order + TRAITS)] |= traits & (HAS_TRADED << 56)
+    stand(arena, slot, place, tick)
+    if arena[U(order + TRAITS)] < 0:
+        pair(arena, slot)
+
+
+@outlined
+def close(arena, events, n, slot, traded):  # type: ignore[no-untyped-def]
+    """Nothing of an order in hand is left, all of it traded or its end is told: give its slot back, see to what depends on it."""
+    if arena[U(arena[U(AT_ORDERS)] + 8 * slot + TRAITS)] < 0:
+        n = filled(arena, events, n, slot) if traded else bereave(arena, events, n, slot, EXPIRED)
+    give_back(arena, slot)
+    return n
+
+
+@outlined
 def fillable(arena, book, sell, limit, want, account, prevention):  # type: ignore[no-untyped-def]
     """Whether so many lots could trade now: in the order of the queue, hidden lots of a tick after all that is shown there."""
     orders = arena[U(AT_ORDERS)]
@@ -108,11 +162,13 @@ def fillable(arena, book, sell, limit, want, account, prevention):  # type: igno
 
 
 @kernel
-def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, account, prevention):  # type: ignore[no-untyped-def]
+def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, account, prevention, taker):  # type: ignore[no-untyped-def]
     """Trade with the other side while it is within the limit.
 
     left     int64  lots to trade; by_amount: ticks times lots
-    returns  (events told, left, why the order must end or 0, first tick it traded at or -1)
+    taker    int64  the order's slot, 0 where it has none
+    returns  (events told, left, why the order must end or 0, first tick it traded at or -1); nothing left and a reason: its last
+             lots did not trade with itself
     """
     line = AT_BOOKS + BOOK_WORDS * book
     best = line + 1 - sell
@@ -122,7 +178,7 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
     head = heading(book, sell)
     watched = account if prevention != 0 and account != 0 else -1
     money = arena[U(AT_ACCOUNTS)] != 0
-    first = -1
+    first, kind = -1, FILL
     while left > 0:
         tick = arena[U(best)]
         if (tick < limit) if sell else (tick > limit):
@@ -158,14 +214,18 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
                 arena[U(line + LAST)] = tick
                 if first < 0:
                     first = tick
+                    if taker != 0 and arena[U(orders + 8 * taker + TRAITS)] < 0:
+                        n = part(arena, events, n, taker)
+                if arena[U(order + TRAITS)] < 0:
+                    n = part(arena, events, n, slot)
             maker, owner = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
             fee, maker_fee = 0, 0
             if money:
-                arena[U(order + SHOWN)] = shown
                 if kind == FILL:
+                    arena[U(order + SHOWN)] = shown
                     fee, maker_fee = settle(arena, book, sell, price, quantity, account, slot)
                 else:
-                    hold(arena, owner, book, 1 - sell, tick, -quantity)
+                    shrink(arena, slot, quantity, 0)
             n = tell_both(arena, events, n, kind | head, order_id, account, price, quantity, left, maker, owner, shown + hidden, fee, maker_fee)
             if shown != 0 or hidden != 0:
                 arena[U(order + SHOWN)] = shown
@@ -174,6 +234,8 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
                     break
             else:
                 after = arena[U(order + AFTER)]
+                if arena[U(order + TRAITS)] < 0:
+                    n = filled(arena, events, n, slot) if kind == FILL else bereave(arena, events, n, slot, EXPIRED)
                 release(arena, slot)
                 slot = after
         arena[U(level + 1)] = here
@@ -191,10 +253,27 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
             n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot)
         elif own:
             if prevention >= EXPIRE_MAKER:
-                n = ended(arena, events, n, slot, EXPIRED | (SELF_TRADE << 8))
+                n = end(arena, events, n, slot, EXPIRED | (SELF_TRADE << 8))
             if prevention != EXPIRE_MAKER:
                 return n, left, SELF_TRADE, first
-    return n, left, 0, first
+    return n, left, (SELF_TRADE if left == 0 and kind == PREVENTED else 0), first
+
+
+@outlined
+def shrink(arena, slot, shown, hidden):  # type: ignore[no-untyped-def]
+    """An order that stands has so many lots less of those it shows and hides, and holds less; its tick's lots are the caller's."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    traits, money = arena[U(order + TRAITS)], arena[U(AT_ACCOUNTS)] != 0
+    if money:
+        if traits < 0:
+            unpair(arena, slot)
+        tick, _ = terms(arena, slot)
+        hold(arena, arena[U(order + OWNER)] >> 32, (traits & LOW) >> 2, sells(traits), tick, -shown - hidden)
+    arena[U(order + SHOWN)] -= shown
+    if hidden != 0:
+        arena[U(order + HIDDEN)] -= hidden
+    if money and traits < 0:
+        pair(arena, slot)
 
 
 @kernel

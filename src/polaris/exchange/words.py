@@ -31,10 +31,13 @@ it. What a command's words mean depends on its operation; fields not named here 
 | STOP_LIMIT        | limit | trigger | lots                                      | any, once triggered            |
 | TAKE_PROFIT       | worst | trigger | lots                                      | IOC, FOK, once triggered       |
 | TAKE_PROFIT_LIMIT | limit | trigger | lots                                      | any, once triggered            |
+| TRAILING_STOP     | worst | from    | lots                                      | IOC, FOK, once triggered       |
+| TRAILING_STOP_LIMIT| limit| from    | lots                                      | any, once triggered            |
 
 A stop to buy waits for a trade at its trigger or above, a stop to sell for one at it or below; a take-profit the other way
-round; neither trades beyond the worst price, 0 for none. Orders are identified by numbers the exchange gives (dense, ascending, above 0, never used twice while one lives): client ids
-live in the gateway.
+round; neither trades beyond the worst price, 0 for none. A trailing stop sleeps until a trade at its `from` price (0: any) or one that
+is better for it, a seller's at that or above, and then follows the best price. Orders are identified by numbers the exchange gives (dense,
+ascending, above 0, never used twice while one lives): client ids live in the gateway.
 """
 
 import hashlib
@@ -268,7 +271,7 @@ PARKED: Final = 4  # nowhere in the book: until another order fills
 ORDER = np.dtype(
     [
         ("book", "<i4"),
-        ("ladder", "<i1"),  # BIDS, ASKS, FALLING, RISING
+        ("ladder", "<i1"),  # BIDS, ASKS, FALLING, RISING, PARKED
         ("flags", "<u1"),  # REDUCE_ONLY, HAS_TRADED
         ("reserved", "V2"),
         ("order_id", "<i8"),
@@ -276,19 +279,25 @@ ORDER = np.dtype(
         ("trigger", "<i8"),  # ticks; 0: rests in the book
         ("shown", "<i8"),  # lots; of a waiting order all
         ("hidden", "<i8"),  # lots
-        ("display", "<i8"),  # lots
+        ("display", "<i8"),  # lots; of a trailing order that waits its trail, as in the command
         ("account", "<i4"),
         ("side", "<i1"),
         ("order_type", "<u1"),
         ("time_in_force", "<u1"),
         ("prevention", "<u1"),
+        ("partner", "<i8"),  # id of the other leg of its pair; 0: none
+        ("working", "<i8"),  # PARKED: id of the order it waits for
+        ("ends", "<i8"),  # ns UTC; 0: not by itself
+        ("best", "<i8"),  # of a trailing order: the best price since it woke, ticks; 0: asleep
+        ("older", "<i8"),  # of a trailing order that is awake: id of the one of its book and side that woke before it; 0: none
     ]
 )
-assert ORDER.itemsize == 64
+ORDER_WORDS: Final = 13
+assert ORDER.itemsize == 8 * ORDER_WORDS
 Orders = npt.NDArray[np.void]  # a 1-d array of dtype ORDER
 
 
-def state_digest(orders: Orders, last_prices: Any, rules: Any, now: int, ledger: bytes) -> str:
-    """32 hex digits over every order in its order, every book's last price and rules, the time, the accounts: equal where two engines' states are."""
-    state = orders.tobytes() + last_prices.tobytes() + rules.tobytes() + now.to_bytes(8, "little") + ledger
+def state_digest(orders: Orders, last_prices: Any, phases: Any, rules: Any, now: int, ledger: bytes) -> str:
+    """32 hex digits over every order in its order, every book's last price, phase and rules, the time, the accounts: equal where two states are."""
+    state = orders.tobytes() + last_prices.tobytes() + phases.tobytes() + rules.tobytes() + now.to_bytes(8, "little") + ledger
     return hashlib.blake2b(state, digest_size=16).hexdigest()

@@ -154,8 +154,8 @@ def test_every_part_of_a_snapshot_is_in_the_digest(part):
 
 def test_a_snapshot_of_another_version_or_other_rules_is_refused():
     snapshot = lived().snapshot()
-    with pytest.raises(ValueError, match=r"version \[2\]; expected \[1\]"):
-        Exchange.restored(RULES, {**snapshot, "version": np.array([2])})
+    with pytest.raises(ValueError, match=r"version \[1\]; expected \[2\]"):
+        Exchange.restored(RULES, {**snapshot, "version": np.array([1])})
     with pytest.raises(ValueError, match="expected rows"):
         Exchange.restored(replace(RULES, accounts=2), snapshot)
     with pytest.raises(ValueError, match=r"ORDER|books"):

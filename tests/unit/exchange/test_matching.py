@@ -41,7 +41,7 @@ from polaris.exchange.words import (
     TAKE_PROFIT,
     TICKS,
 )
-from tests.unit.exchange.commands import LOWEST, amend, cancel, clock, commands, mass_cancel, streams, submit
+from tests.unit.exchange.commands import LOWEST, amend, cancel, clock, commands, mass_cancel, oto, streams, submit, trailing
 
 ENGINES = {"plain": ReferenceEngine, "compiled": MatchingEngine}
 Told = list[str]
@@ -222,7 +222,7 @@ def test_a_mass_cancel_takes_what_it_names_best_first(tell):
         (submit(1, BUY, 100, 1, book=1), "no such book"),
         (submit(1, BUY, 100, 1, book=-1), "no such book"),
         (submit(1, 0, 100, 1), "bad side"),
-        (submit(1, BUY, 100, 1, order_type=8), "bad order type"),
+        (submit(1, BUY, 100, 1, order_type=10), "bad order type"),
         (submit(1, BUY, 100, 1, time_in_force=5), "bad time in force"),
         (submit(1, BUY, 0, 1, order_type=MARKET), "bad time in force"),
         (submit(1, BUY, 0, 1, order_type=MARKET_AMOUNT, time_in_force=FOK), "bad time in force"),
@@ -341,7 +341,7 @@ def test_an_engine_that_can_not_be_is_a_value_error(lowest, orders):
 def test_an_engine_restored_from_its_orders_goes_on_with_the_same_events(before, after):
     engine = MatchingEngine(LOWEST, 24)
     engine.run(commands(*before))
-    again = MatchingEngine.restored(LOWEST, 24, engine.orders(), engine.last_prices(), engine.now)
+    again = MatchingEngine.restored(LOWEST, 24, engine.orders(), engine.last_prices(), engine.now, engine.rules(), phases=engine.phases())
     assert again.digest() == engine.digest()
     assert again.run(commands(*after)).tolist() == engine.run(commands(*after)).tolist()
     assert again.digest() == engine.digest()
@@ -358,6 +358,28 @@ def test_orders_that_can_not_live_are_not_restored(field, value):
     orders[0][field] = value
     with pytest.raises(ValueError, match=r"can live|expected"):
         MatchingEngine.restored(LOWEST, 24, orders, last_prices)
+
+
+@pytest.mark.parametrize(
+    ("order_id", "field", "value"),
+    [
+        (1, "partner", 7), (1, "partner", 3), (1, "working", 2), (3, "working", 9), (3, "working", 0), (3, "ladder", 3), (4, "best", 99_999_999),
+        (4, "best", 0), (4, "display", 0), (4, "older", 4), (5, "ends", -1), (5, "best", 100),
+    ],
+)  # fmt: skip
+def test_links_that_can_not_be_are_not_restored(order_id, field, value):
+    engine = MatchingEngine(LOWEST, 24)
+    chain = oto(submit(1, BUY, 100, 5), submit(2, SELL, 110, 5), submit(3, SELL, 0, 5, order_type=STOP, time_in_force=IOC, trigger=99))
+    engine.run(commands(submit(8, BUY, 101, 1), submit(9, SELL, 101, 1), *chain, trailing(4, SELL, 1, 3), trailing(6, SELL, 1, 3), submit(5, BUY, 99, 1)))
+    state = engine.orders(), engine.last_prices()
+    assert MatchingEngine.restored(LOWEST, 24, *state).digest() == engine.digest()
+    state[0][field][state[0]["order_id"] == order_id] = value
+    try:
+        assert MatchingEngine.restored(LOWEST, 24, *state).digest() != engine.digest()
+    except ValueError as refused:
+        assert "can live" in str(refused)
+    else:
+        assert (order_id, field) in ((3, "working"), (4, "best"))  # another state, and it can be
 
 
 def test_a_state_of_another_engine_is_not_restored():
