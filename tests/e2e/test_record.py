@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from polaris.app.exchange.builtin import Wanted, builtin_market
 from polaris.domain.errors import BadConfig, Unavailable, UnknownSymbol
 from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.record import record, symbols
 from polaris.venues.replay import replay_captures
-from polaris.venues.served.builtin import BuiltinMarket
 
 BOTH = ("--market", "builtin", "--venues", "coinbase,binance")
 
@@ -36,6 +36,7 @@ def books(path: Path | str) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POLARIS_MARKET__SPEED", "20")  # of a busy market some seconds are enough
     return tmp_path
 
 
@@ -102,7 +103,7 @@ def test_an_interrupted_recording_is_whole(folder, number):
     [
         ((*BOTH, "--symbols", "BTC-EUR"), "has no BTC-EUR; its nearest are"),
         (("--market", "builtin", "--venues", "binance", "--symbols", "BTC-USD"), "binance has no BTC-USD; its nearest are BTC-USDT"),
-        (("--market", "builtin", "--venues", "kraken", "--symbols", "BTC-USD"), "the built-in market has no kraken; it is coinbase and binance"),
+        (("--market", "builtin", "--venues", "kraken", "--symbols", "BTC-USD"), "the built-in market has no kraken; it is binance and coinbase"),
         (("--market", "builtin", "--venues", "coinbase", "--symbols", "QQQ-PLN"), "coinbase has no QQQ-PLN"),
         (("--venues", "coinbase,binanec", "--symbols", "BTC-USD"), "no venue 'binanec'; did you mean binance"),
         (("--symbols", "BTC-USD"), "BTC-USD is a symbol of which venue"),
@@ -120,7 +121,7 @@ def test_a_mistake_is_told_and_leaves_no_file(folder, arguments, said):
 
 
 async def test_a_recording_that_never_began_leaves_no_file_in_the_way(folder):
-    async with BuiltinMarket(7, ["BTC"]) as market:
+    async with builtin_market(Wanted(bases=("BTC",))) as market:
         with pytest.raises(UnknownSymbol):
             await record(market.endpoints, {"binance": ["BTCUSDT"], "coinbase": ["ETH-USD"]}, folder / "a.jsonl.zst", 0.2)
         assert not list(folder.iterdir())
@@ -130,7 +131,7 @@ async def test_a_recording_that_never_began_leaves_no_file_in_the_way(folder):
 
 async def test_how_far_a_recording_is_gets_told_from_the_start_to_the_end(folder):
     told = []
-    async with BuiltinMarket(7, ["BTC"]) as market:
+    async with builtin_market(Wanted(bases=("BTC",))) as market:
         found = await record(
             market.endpoints, {"binance": ["BTCUSDT"]}, folder / "a.jsonl.zst", 0.5, every_s=0.2, progress=lambda gone, so_far: told.append((gone, so_far))
         )
@@ -138,7 +139,7 @@ async def test_how_far_a_recording_is_gets_told_from_the_start_to_the_end(folder
 
 
 async def test_symbols_are_looked_up_where_the_endpoints_lead():
-    async with BuiltinMarket(7, ["BTC", "XRP"]) as market:
+    async with builtin_market(Wanted(bases=("BTC", "XRP"))) as market:
         wanted = {"binance": ["XRP-USDT", "BTCUSDT"], "coinbase": ["xrp-usd"]}
         assert await symbols(market.endpoints, wanted) == {"binance": ["XRPUSDT", "BTCUSDT"], "coinbase": ["XRP-USD"]}
         with pytest.raises(BadConfig, match="binance has no ETH-USDT"):

@@ -130,7 +130,7 @@ class Courier:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
                 carried.told, carried.accepted = int(slot["filled"]), int(slot["state"]) in (OPEN, PARTIAL)
-                carried.since = 0
+                carried.since = int(slot["sent"]) - SINCE_NS
                 self._entry(carried).doubt(carried.order)
                 if slot["state"] == CANCELLING:
                     self._start(self._cancel(carried))
@@ -143,7 +143,7 @@ class Courier:
         for slot in orders:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
-                log.warning("order lapsed", order=carried.order.client, filled=int(slot["filled"]), lots=carried.order.lots, said="its venue began anew")
+                log.warning("order lapsed", order=carried.number, name=carried.order.client, filled=int(slot["filled"]), lots=carried.order.lots, said="its venue began anew")
                 self._end(carried, EXPIRE)
 
     @property
@@ -218,18 +218,26 @@ class Courier:
         entry, item = self._entry(orders[0]), orders[0].order.instrument
         standing = {report.client: report for report in await entry.open_orders(item)}
         for carried in orders:
+            client = carried.order.client
+            if client in entry.doubtful:
+                self._start(self._settle(carried))  # it may take long, and the others have not to wait
+                continue
             async with carried.busy:
                 if carried.number not in self.carried:
                     continue
-                client = carried.order.client
-                if client in entry.doubtful:
-                    await self._hear(carried, await entry.settle(client))
-                elif client in standing:
+                if client in standing:
                     await self._hear(carried, standing[client])
                 else:
                     await self._hear(carried, await entry.find(item, client))
-            if carried.cancelling and carried.number in self.carried and client not in entry.doubtful:
+            if carried.cancelling and carried.number in self.carried:
                 self._start(self._cancel(carried))
+
+    async def _settle(self, carried: Carried) -> None:
+        """Find out about an order in doubt."""
+        async with carried.busy:
+            entry, client = self._entry(carried), carried.order.client
+            if carried.number in self.carried and client in entry.doubtful:
+                await self._hear(carried, await entry.settle(client))
 
     async def _hear(self, carried: Carried, said: Report | Refusal) -> None:
         """What a venue said of an order becomes rows."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from polaris.app.courier import Courier, money_of
+from polaris.app.courier import SINCE_NS, Courier, money_of
 from polaris.desk.pipeline import Desk
 from polaris.domain.errors import Unavailable
 from polaris.domain.market import RowBuffer
@@ -222,6 +222,71 @@ async def test_a_restart_takes_the_orders_over_and_tells_no_fill_twice():
     assert (after.state(client), after.state(lost)) == ("filled", "cancelled")
     assert after.state(never) == "open" and after.courier.troubles, "an order that rested and is gone is for a person to look at"
     assert venue.placed == [client, lost, never], "nothing is sent again"
+
+
+async def test_executions_are_asked_for_from_shortly_before_the_order_on():
+    venue = Venue()
+    before = House(venue)
+    client = before.send(BUY, 10)
+    await before.settled()
+    after = House(venue, before.desk)
+    asked: list[int] = []
+    fills = venue.fills
+
+    async def seen(instrument, since: int) -> list[Fill]:
+        asked.append(since)
+        return await fills(instrument, since)
+
+    venue.fills = seen  # type: ignore[method-assign]
+    after.courier.resume(after.desk.orders)
+    venue.trade(client, 10)
+    await after.settled()
+    sent = int(next(order["sent"] for order in after.desk.orders if order["id"] == int(client.rpartition("-")[2])))
+    assert after.state(client) == "filled" and set(asked) == {sent - SINCE_NS}, "a venue tells a day at a time: from 1970 on it is asked in vain"
+
+
+async def test_orders_of_a_venue_that_began_anew_have_lapsed():
+    venue = Venue()
+    before = House(venue)
+    filled, cancelling = before.send(BUY, 10), before.send(SELL, 4, 103)
+    await before.settled()
+    venue.trade(filled, 3)
+    before.cancel(cancelling)
+    await before.settled(0)
+    pending = before.send(BUY, 2, 99)
+    after = House(Venue(), before.desk)
+    after.courier.lapse(after.desk.orders)
+    await after.settled()
+    assert not after.courier.carried and not after.venue.placed and not after.courier.troubles
+    assert {after.state(client) for client in (filled, cancelling, pending)} <= {"expired", "cancelled", "filled"}
+    assert after.state(pending) == "expired" and int(after.desk.account["active"]) == 0 and int(after.desk.account["faults"]) == 0
+
+
+async def test_an_order_in_doubt_does_not_hold_the_others_up():
+    venue = Venue()
+    house = House(venue)
+    client, lost = house.send(BUY, 10), house.send(BUY, 3, 99)
+    await house.settled()
+    answer = asyncio.Event()
+
+    async def slow(name: str) -> Report | Refusal:
+        await answer.wait()
+        return await venue.find(ITEM, name)
+
+    venue.settle = slow  # type: ignore[method-assign]
+    venue.doubtful[lost] = None  # type: ignore[assignment]
+    venue.trade(client, 10)
+    await house.settled()
+    assert house.state(client) == "filled" and house.state(lost) == "open"
+
+
+async def test_how_long_a_venue_took_is_told():
+    house = House(Venue())
+    took: list[int] = []
+    house.courier._answered = took.append
+    house.send(BUY, 1)
+    await house.settled()
+    assert len(took) == 1 and took[0] > 0
 
 
 async def test_orders_of_one_run_have_names_of_their_own():

@@ -42,6 +42,7 @@ PLACES: Final = (Place("binance", "USDT"), Place("coinbase", "USD", lag_ns=120_0
 VENUES: Final = tuple(place.name for place in PLACES)
 BASES: Final = tuple(symbol.base for symbol in Simulation().symbols)
 FASTEST: Final = 20.0
+RICHEST: Final = 10**9
 STRIDE_NS: Final = 500_000_000
 PAST: Final = 20  # strides lived before the doors are shown: there are books, and trades
 CAPACITY: Final = 1 << 15  # orders alive at once at a venue
@@ -74,6 +75,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             raise BadConfig(f"speed of the built-in market is {self.speed:g}; expected above 0 and at most {FASTEST:g}")
         if not self.bases or not set(self.bases) <= set(BASES):
             raise BadConfig(f"the built-in market is asked for {', '.join(self.bases) or 'nothing'}; it has {', '.join(BASES)}")
+        if not 1 <= self.worth <= RICHEST:
+            raise BadConfig(f"an account of {self.worth:,} at the built-in market; expected 1 to {RICHEST:,}, ten times the desk's equity")
 
     @property
     def simulation(self) -> Simulation:
@@ -175,7 +178,7 @@ class BuiltinMarket:
         return await House.open(plan)
 
     async def _pay_in(self, house: House) -> None:
-        """The desk's money and its fees. Raises BadConfig where the exchange refuses them."""
+        """The desk's money and its fees."""
         rules, account = house.plan.rules, self.account
         quote = rules.listings[0].quote
         asked = [command(w.SET_TIER, account=account, quantity=1), command(w.DEPOSIT, account=account, book=rules.asset(quote.name), quantity=quote.units(str(self.wanted.worth)))]
@@ -186,7 +189,7 @@ class BuiltinMarket:
         house.venue.ask(asked, [BLANK] * len(asked), None, paid.set_result)
         for event in await paid:
             if event["kind"] == w.REJECTED:
-                raise BadConfig(f"the built-in market can't give the desk {self.wanted.worth:,} {quote.name}: {w.REASON_NAMES[int(event['reason'])]}; set a smaller equity")
+                raise Unavailable(f"the built-in market refuses the desk's money: {w.REASON_NAMES[int(event['reason'])]}")
 
     def _door(self, name: str, house: House) -> Door:
         door = house.coinbase if name == "coinbase" else house.binance

@@ -88,7 +88,8 @@ class Crowd:
 
         def then(events: Events) -> None:
             hear(events)
-            ran.set_result(None)
+            if not ran.cancelled():  # whoever waited is gone where the crowd was stopped in between
+                ran.set_result(None)
 
         for _ in range(100):
             try:

@@ -1,1 +1,1 @@
-"""Venues we serve ourselves, in the venues' own dialects: the built-in market, and recordings played to any client."""
+"""Recordings, played to any client in their venue's own dialect."""

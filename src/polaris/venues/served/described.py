@@ -13,8 +13,6 @@ import msgspec
 from polaris.domain.instrument import Instrument, Product
 from polaris.domain.numbers import MONEY_DECIMALS, text
 from polaris.venues.gemini.symbols import DETAILS_PATH
-from polaris.venues.served.binance import exchange_info, symbol_info
-from polaris.venues.served.coinbase import product_info
 
 
 def described(venue: str, address: str, instruments: Iterable[Instrument], documents: Mapping[str, bytes]) -> bytes | None:
@@ -31,7 +29,15 @@ def described(venue: str, address: str, instruments: Iterable[Instrument], docum
         case _ if held is not None:
             return held
         case "binance" | "binance-us" | "binance-usdm" | "binance-coinm", "exchangeInfo":
-            return msgspec.json.encode(exchange_info([_binance(item) for item in instruments], 0))
+            return msgspec.json.encode(
+                {
+                    "timezone": "UTC",
+                    "serverTime": 0,
+                    "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}],
+                    "exchangeFilters": [],
+                    "symbols": [_binance(item) for item in instruments],
+                }
+            )
         case "coinbase", "products":
             products = [_coinbase(item) for item in instruments]
             return msgspec.json.encode({"products": products, "num_products": len(products)})
@@ -58,12 +64,59 @@ def _as_written(document: bytes, instruments: Iterable[Instrument]) -> bytes:
 
 
 def _binance(item: Instrument) -> dict[str, Any]:
-    info = symbol_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals, _min_notional(item))
+    tick, lot = (text(10 ** (8 - decimals), 8) for decimals in (item.price_decimals, item.quantity_decimals))
+    info = {
+        "symbol": item.wire,
+        "status": "TRADING",
+        "baseAsset": item.key.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": item.key.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000.00000000", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "9000000.00000000", "stepSize": lot},
+            {"filterType": "NOTIONAL", "minNotional": _min_notional(item), "applyMinToMarket": True, "maxNotional": "9000000.00000000", "applyMaxToMarket": False},
+        ],
+        "permissions": ["SPOT"],
+    }
     return info if item.key.product == Product.SPOT else info | {"contractType": "PERPETUAL"}
 
 
 def _coinbase(item: Instrument) -> dict[str, Any]:
-    return product_info(item.wire, item.key.base, item.key.quote, item.price_decimals, item.quantity_decimals, "", _min_notional(item))
+    increment, lot = text(1, item.price_decimals), text(1, item.quantity_decimals)
+    return {
+        "product_id": item.wire,
+        "price": "",
+        "base_increment": lot,
+        "quote_increment": increment,
+        "price_increment": increment,
+        "quote_min_size": _min_notional(item),
+        "quote_max_size": "150000000",
+        "base_min_size": lot,
+        "base_max_size": "3400",
+        "base_name": item.key.base,
+        "quote_name": item.key.quote,
+        "base_currency_id": item.key.base,
+        "quote_currency_id": item.key.quote,
+        "display_name": item.wire,
+        "product_type": "SPOT",
+        "product_venue": "CBE",
+        "status": "online",
+        "is_disabled": False,
+        "trading_disabled": False,
+        "cancel_only": False,
+        "limit_only": False,
+        "post_only": False,
+        "auction_mode": False,
+        "view_only": False,
+        "new": False,
+        "alias": "",
+        "alias_to": [],
+    }
 
 
 def _exchange(item: Instrument) -> dict[str, Any]:
