@@ -254,6 +254,8 @@ async def test_orders_of_a_venue_that_began_anew_have_lapsed():
     before.cancel(cancelling)
     await before.settled(0)
     pending = before.send(BUY, 2, 99)
+    for task in before.courier._tasks:
+        task.cancel()  # killed before it left
     after = House(Venue(), before.desk)
     after.courier.lapse(after.desk.orders)
     await after.settled()
