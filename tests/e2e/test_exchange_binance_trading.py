@@ -148,6 +148,41 @@ async def test_a_stop_of_ccxt_trades_when_its_price_is_reached(here):
         assert (done["status"], done["filled"], done["average"]) == ("closed", 0.002, 49_000)
 
 
+OCO = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "55000", "belowType": "STOP_LOSS_LIMIT",
+    "belowStopPrice": "45000", "belowPrice": "44000", "belowTimeInForce": "GTC",
+}  # fmt: skip
+
+
+async def test_an_oco_of_ccxt_ends_with_whichever_leg_trades(here):
+    async with through_ccxt(here, 1) as client, through_ccxt(here, 2) as other:
+        await client.load_markets()
+        placed = await client.private_post_orderlist_oco(OCO)
+        limit, stop = (order["orderId"] for order in placed["orders"])
+        assert {order["id"] for order in await client.fetch_open_orders(PAIR)} == {limit, stop}
+        bought = await other.create_order(PAIR, "limit", "buy", 0.01, 55_000)
+        assert (bought["status"], bought["average"]) == ("closed", 55_000)
+        assert (await client.fetch_order(limit, PAIR))["status"] == "closed"
+        assert (await client.fetch_order(stop, PAIR))["status"] == "expired"
+        assert await client.fetch_open_orders(PAIR) == []
+
+
+async def test_a_trailing_stop_of_ccxt_follows_the_price_up_and_sells_when_it_falls(here):
+    async with through_ccxt(here, 1) as client, through_ccxt(here, 2) as other, through_ccxt(here, 3) as third:
+        async def trade(price, amount=0.001):
+            await other.create_order(PAIR, "limit", "buy", amount, price)
+            await third.create_order(PAIR, "limit", "sell", 0.001, price)
+
+        await trade(50_000)
+        stop = await client.create_order(PAIR, "market", "sell", 0.002, None, {"trailingPercent": 1, "stopLossOrTakeProfit": "stopLoss"})
+        for price in (50_500, 51_000, 50_500):
+            await trade(price)
+            assert (await client.fetch_order(stop["id"], PAIR))["status"] == "open"
+        await trade(50_490, 0.01)  # one per cent below 51,000
+        done = await client.fetch_order(stop["id"], PAIR)
+        assert (done["status"], done["average"]) == ("closed", 50_490)
+
+
 async def test_ccxts_refusals_are_the_ones_it_knows_of_binance(here):
     async with through_ccxt(here) as client:
         await client.load_markets()
@@ -245,6 +280,19 @@ async def test_python_binance_trades_over_the_websocket_api_and_hears_of_it(here
         assert (await client.ws_cancel_order(symbol="BTCUSDT", orderId=placed["orderId"]))["status"] == "CANCELED"
         async with asyncio.timeout(10):
             assert (await user.recv())["x"] == "CANCELED"
+
+
+async def test_python_binance_places_and_cancels_an_oco_and_hears_of_the_list(here, monkeypatch):
+    async with through_python_binance(here, monkeypatch, 1) as client, BinanceSocketManager(client).user_socket() as user:
+        placed = await client.create_oco_order(**OCO)
+        assert [report["status"] for report in placed["orderReports"]] == ["NEW", "NEW"]
+        async with asyncio.timeout(10):
+            heard = [(await user.recv())["e"] for _ in range(4)]
+        assert heard == ["executionReport", "executionReport", "listStatus", "outboundAccountPosition"]
+        assert len(await client.get_open_orders(symbol="BTCUSDT")) == 2
+        told = await client.cancel_order(symbol="BTCUSDT", orderId=placed["orders"][0]["orderId"])
+        assert told["listOrderStatus"] == "ALL_DONE"
+        assert await client.get_open_orders(symbol="BTCUSDT") == []
 
 
 async def test_python_binance_signs_with_ed25519(here, monkeypatch):
