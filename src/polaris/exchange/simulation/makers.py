@@ -67,8 +67,7 @@ def quote(world, m, sell, level, price, patience, lots):  # type: ignore[no-unty
             return
         if not take_back(world, slot):
             return
-        order["place"] = -1  # it is not a quote any more: what still trades of it counts for the inventory
-        maker["quotes"][sell][level] = 0
+        maker["quotes"][sell][level] = 0  # no quote any more: what still trades of it counts for the inventory
     if floor["lowest"] <= price <= floor["highest"]:
         tif = POST_ONLY if level == 0 else GTC
         maker["quotes"][sell][level] = ask(world, maker["floor"], sell, LIMIT, tif, price, lots, MAKER, m, maker["account"], level)

@@ -1,12 +1,12 @@
 """Our orders: which live, whose they are, and how one is asked for or taken back.
 
 A new order waits in its venue's commands under the number of its slot; `issue` gives all of them the venue's ids when it is their
-turn, and from then on the venue's words are understood. What has no id yet can't be taken back.
+turn, and from then on the venue's words are understood. What was not accepted yet can't be taken back.
 """
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.exchange.bits import U
-from polaris.exchange.simulation.world import ASKED, CROWD, GONE, LEAVING, MAKER, ROOM
+from polaris.exchange.simulation.world import ALIVE, ASKED, CROWD, GONE, LEAVING, MAKER, ROOM
 from polaris.exchange.telling import BUYS, SELLS
 from polaris.exchange.words import CANCEL, EXPIRE_TAKER, SUBMIT
 
@@ -51,7 +51,7 @@ def take_back(world, slot):  # type: ignore[no-untyped-def]
     order = world.orders[slot]
     venue = world.floors[order["floor"]]["venue"]
     n = clock["asked"][venue]
-    if order["order_id"] == 0 or order["state"] == LEAVING or n >= ROOM:
+    if order["state"] != ALIVE or n >= ROOM:
         return order["state"] == LEAVING
     order["state"] = LEAVING
     write(world.asks, venue, n, CANCEL, order["order_id"], 0, 0, order["account"])

@@ -16,7 +16,9 @@ from polaris.domain.kernel import kernel
 from polaris.exchange.arena import DONE
 from polaris.exchange.bits import U
 from polaris.exchange.book import MatchingEngine
+from polaris.exchange.core import Exchange
 from polaris.exchange.matching import ROOM, ROOM_AN_ORDER, process
+from polaris.exchange.simulation.endowment import deposits, rules
 from polaris.exchange.simulation.facts import Facts, impact, moves, of_floor
 from polaris.exchange.simulation.hearing import hear, look
 from polaris.exchange.simulation.population import ASKING, STUCK, Population, wake
@@ -35,11 +37,17 @@ class SimulatedMarket:
     seed      the market's whole fate
     start_ns  when it begins, ns UTC
     keep      whether what is shown and traded is kept
+    fees      (maker, taker) ppm that everybody pays: the venues are exchanges with accounts then, and who has spent his money is
+              refused; None: nobody needs any, and it goes somewhat faster
     """
 
-    def __init__(self, settings: Settings, seed: int, start_ns: int = START_NS, keep: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, seed: int, start_ns: int = START_NS, keep: bool = True, fees: tuple[int, int] | None = None
+    ) -> None:
         self.population = Population(settings, seed, start_ns, keep)
-        self.engines = [MatchingEngine(settings.lowest, CAPACITY) for _ in settings.places]
+        self.engines: list[MatchingEngine | Exchange] = []
+        for venue in range(len(settings.places)):
+            self.engines.append(MatchingEngine(settings.lowest, CAPACITY) if fees is None else _endowed(settings, venue, fees))
         self._until = start_ns
         self._next = np.ones((len(settings.places), 2), np.int64)  # order id and seq of each venue
         self._clock: npt.NDArray[np.int64] = np.zeros(8, np.int64)
@@ -100,6 +108,14 @@ class SimulatedMarket:
     def digest(self) -> str:
         """32 hex digits of everybody's state and of every venue's."""
         return "-".join([self.population.digest(), *(engine.digest() for engine in self.engines)])
+
+
+def _endowed(settings: Settings, venue: int, fees: tuple[int, int]) -> Exchange:
+    """A venue where everybody has paid in what he brings."""
+    listed = rules(settings, venue, (fees,), CAPACITY)
+    exchange = Exchange(listed)
+    exchange.run(deposits(settings, listed))
+    return exchange
 
 
 @kernel

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY
 from polaris.exchange.book import MatchingEngine
+from polaris.exchange.core import Exchange
 from polaris.exchange.simulation import SECOND, Place, Population, Settings, SimulatedMarket
 from polaris.exchange.simulation.hearing import look
 from polaris.exchange.simulation.world import GONE, STRANGER
-from polaris.exchange.words import COMMAND, FILL, IOC, LIMIT, MARKET, REJECTED, SUBMIT
+from polaris.exchange.words import COMMAND, FILL, INSUFFICIENT_BALANCE, IOC, LIMIT, MARKET, REJECTED, SUBMIT
 
 SMALL = replace(Settings(), symbols=Settings().symbols[:2], places=Settings().places[:2])
 TINY = replace(Settings(), symbols=Settings().symbols[2:3], places=(Place("one"), Place("two", lag_ns=100_000_000)))
 DIGEST = """
 from tests.unit.exchange.simulation.test_market import TINY
+from polaris.exchange.core import Exchange
 from polaris.exchange.simulation import SECOND, SimulatedMarket
 market = SimulatedMarket(TINY, 5)
 market.run({ns})
@@ -97,6 +99,42 @@ def test_what_traders_believe_to_hold_is_what_they_traded():
     for row in world.arbitrageurs:
         assert [int(lots) for lots in row["inventory"][:2]] == [held.get((venue, int(row["account"])), 0) for venue in range(2)]
     assert np.count_nonzero(world.makers["inventory"]) > 4
+
+
+def test_with_money_enough_and_no_fees_accounts_change_nothing():
+    free, endowed = SimulatedMarket(SMALL, 13), SimulatedMarket(SMALL, 13, fees=(0, 0))
+    for market in (free, endowed):
+        market.run(300 * SECOND)
+    assert endowed.population.digest() == free.population.digest()
+    for rich, other in zip(endowed.engines, free.engines, strict=True):
+        for field in ("order_id", "price", "shown", "account"):
+            assert (rich.orders()[field] == other.orders()[field]).all()
+
+
+def test_what_an_account_has_is_what_it_brought_and_what_it_traded():
+    market = SimulatedMarket(SMALL, 13, fees=(0, 0))
+    exchange, world = market.engines[0], market.population.world
+    assert isinstance(exchange, Exchange)
+    before = {int(row["account"]): exchange.balances(int(row["account"])).sum(axis=1) for row in world.makers[:8]}
+    market.run(300 * SECOND)
+    for row in world.makers[:8]:
+        book = int(world.floors[row["floor"]]["symbol"])
+        gained = exchange.balances(int(row["account"])).sum(axis=1) - before[int(row["account"])]
+        assert gained[book] == int(row["inventory"]) * exchange.rules.listings[book].lot_units
+
+
+def test_the_poor_are_refused_and_the_market_lives_on():
+    poor = replace(TINY, people=replace(TINY.people, wealth=3.0))
+    market = SimulatedMarket(poor, 14, fees=(1000, 1000))
+    refused = sum(int((events["reason"][events["kind"] == REJECTED] == INSUFFICIENT_BALANCE).sum()) for _, _, events in market.step(300 * SECOND))
+    assert refused > 500
+    assert len(market.prints()) > 200
+    for venue, exchange in enumerate(market.engines):
+        ours = market.population.world.orders
+        mine = (ours["state"] != GONE) & (market.population.world.floors["venue"][ours["floor"]] == venue)
+        assert sorted(ours["order_id"][mine].tolist()) == sorted(exchange.orders()["order_id"].tolist())
+        assert isinstance(exchange, Exchange)
+        assert (exchange.ledger().balances["free"] >= 0).all()
 
 
 def drive(population: Population, engines: list[MatchingEngine], until_ns: int, late: int = 0) -> int:
