@@ -40,7 +40,8 @@ status: $(INSTALLED) ## Show how the desk is
 logs: $(INSTALLED) ## Follow what the desk in the background writes
 	@$(POLARIS) logs --follow
 
-test: lint warm ## Run everything CI runs
+test: $(DEVELOPS) ## Run everything CI runs
+	@$(MAKE) --no-print-directory --jobs=2 lint warm
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
 	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
 
