@@ -129,18 +129,23 @@ def random_commands(seed: int, n: int) -> Commands:
             rows.append(cancel(old))
         elif what < 0.85:
             rows.append(amend(old, dice.randint(1, 30), dice.choice((0, dice.randint(99, 111)))))
-        elif what < 0.90:
+        elif what < 0.89:
             rows.append(mass_cancel(dice.randint(-1, 1), side=dice.choice((0, 0, BUY, SELL)), account=dice.randrange(4)))
-        elif what < 0.93:
+        elif what < 0.92:
             now += dice.choice((0, 2, 9))
             rows.append(clock(now - (dice.random() < 0.1)))
-        elif what < 0.96:
+        elif what < 0.95:
             rows.append(expire_at(max(1, order_id - dice.randint(1, 12)), now + dice.randint(0, 8)))
-        elif what < 0.985:
-            phase = dice.choice((CONTINUOUS, AUCTION, AUCTION, HALTED, CLOSED))
-            rows += [set_phase(phase, dice.randint(-1, 1))] + [random_order(dice, order_id + 1 + k) for k in range(4)] + [set_phase(CONTINUOUS, -1)]
-        elif what < 0.995:
-            rows.append(set_rule(dice.choice((BAND_PPM, REFERENCE_PRICE, BAND_INTERRUPTS)), dice.choice((0, 0, 1, 105, 20_000)), dice.randint(-1, 1)))
+        elif what < 0.98:
+            phase, book = dice.choice((AUCTION, AUCTION, AUCTION, HALTED, CLOSED)), dice.randint(-1, 1)
+            gathering = {"order_type": LIMIT, "time_in_force": GTC, "trigger": 0}
+            some = [random_order(dice, order_id + 1 + n) for n in range(8)]
+            some = [one | gathering | {"price": dice.randint(99, 111), "display": dice.choice((0, 0, 1, 4))} if n > 1 else one for n, one in enumerate(some)]
+            rows += [set_phase(phase, book), *some, set_phase(CONTINUOUS, -1)]
+        elif what < 0.997:
+            rule = dice.choice((BAND_PPM, REFERENCE_PRICE, BAND_INTERRUPTS))
+            value = {BAND_PPM: 20_000, REFERENCE_PRICE: 105, BAND_INTERRUPTS: 1}[rule]
+            rows.append(set_rule(rule, dice.choice((0, 0, value, value, -1)), dice.randint(-1, 1)))
         else:
             rows.append({"operation": 99, "order_id": order_id})
     return commands(*rows)
