@@ -1,9 +1,10 @@
-"""Warming: every kernel the desk needs is compiled now and kept on disk, not on the way of the first order.
+"""Warming: every kernel the desk and the built-in market need is compiled now and kept on disk, not on the way of the first order.
 
-A small made-up market is driven through a whole desk, so what is compiled is exactly what a desk calls, for exactly the
-arguments it calls it with. A second time everything comes from the cache.
+A small made-up market is driven through a whole desk, and the built-in market lives a while, so what is compiled is exactly
+what they call, for exactly the arguments they call it with. A second time everything comes from the cache.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,6 +35,7 @@ def warm_kernels(progress: Progress = lambda done, of: None) -> dict[str, Any]:
     watcher.start()
     try:
         _drive()
+        asyncio.run(_live())
     finally:
         done.set()
         watcher.join()
@@ -128,6 +130,14 @@ def _trade() -> None:
     machine.market.average(0, now)
     Machine(listed, settings.accounts, machine.parts()).digest()
     population.digest()
+
+
+async def _live() -> None:
+    """An exchange with its simulated traders, opened and closed again."""
+    from polaris.app.exchange.builtin import Wanted, builtin_market
+
+    async with builtin_market(Wanted(bases=("BTC",))):
+        pass
 
 
 def _rows() -> Rows:

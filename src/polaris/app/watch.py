@@ -4,7 +4,6 @@ The desk itself never draws: a frame of the screen costs milliseconds, which in 
 next market event. Asking costs it one small answer a frame.
 """
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -50,9 +49,11 @@ def now_and_then(ask: Callable[[], Status], alive: Callable[[], bool], tell: Cal
     due = time.monotonic() + min(3.0, every_s)
     while alive():
         if time.monotonic() >= due:
-            with contextlib.suppress(Unavailable):
+            try:
                 tell(ask())
-            due += every_s
+                due += every_s
+            except Unavailable:  # it is still opening
+                due += min(1.0, every_s)
         time.sleep(0.1)
 
 

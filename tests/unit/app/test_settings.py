@@ -8,7 +8,7 @@ import pytest
 
 from polaris.app.configuration import documentation, duration_ns, duration_text, leaf_fields
 from polaris.app.secret import SecretReference
-from polaris.app.settings import Settings, VenuesSettings, example, load, refuse_live
+from polaris.app.settings import Settings, VenuesSettings, at_the_start, example, load, refuse_live
 from polaris.domain.errors import BadConfig, Unavailable
 from polaris.venues import registry
 
@@ -218,3 +218,19 @@ def test_a_secret_file_that_others_may_read_is_refused(tmp_path):
 def test_an_absent_secret_says_so(reference):
     with pytest.raises(Unavailable):
         SecretReference(reference).resolve()
+
+
+def test_orders_go_to_the_built_in_market_unless_fills_are_set_otherwise(tmp_path):
+    def chosen(text: str, **flags: str) -> str:
+        (tmp_path / "polaris.toml").write_text(text)
+        return at_the_start(load(tmp_path / "polaris.toml", environ={}, flags={name.replace("__", "."): value for name, value in flags.items()})).execution.fill_model
+
+    assert chosen("") == "venue"
+    assert chosen('[execution]\nfill_model = "queue"\n') == "queue"
+    assert chosen("", market__source="live") == chosen("", market__source="recording:a.jsonl") == "queue"
+
+
+@pytest.mark.parametrize("source", ["live", "recording:a.jsonl"])
+def test_orders_to_any_other_market_are_refused(source):
+    with pytest.raises(BadConfig, match=f"market.source is '{source}': only the built-in market takes them"):
+        refuse_live(load(environ={}, flags={"market.source": source, "execution.fill_model": "venue"}).settings)

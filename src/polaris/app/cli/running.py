@@ -257,15 +257,19 @@ def _run_here(settings: "Settings", seconds: float | None, parent: int, as_json:
         from polaris.app.run import run_desk
 
         ended = threading.Event()
-        if seconds is not None:
-            timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
-            timer.daemon = True
-            timer.start()
+
+        def opened(port: int) -> None:
+            tell(port)
+            if seconds is not None:  # from here on: what its market took to open is not the desk's time
+                timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+                timer.daemon = True
+                timer.start()
+
         if not parent:
             ask = _asker(settings.data_dir)
             threading.Thread(target=watch.now_and_then, args=(ask, lambda: not ended.is_set(), watch.say_in_a_line), daemon=True).start()
         try:
-            last = _run(run_desk(settings, tell, fresh=fresh))
+            last = _run(run_desk(settings, opened, fresh=fresh))
         finally:
             ended.set()
     if as_json and last is not None:
