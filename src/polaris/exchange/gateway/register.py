@@ -200,14 +200,15 @@ class Register:
         rows = np.flatnonzero(self._kept[events["account"]] | self._kept[events["maker_account"]])
         of_interest = [Event._make(event) for event in events[rows].tolist()]
         ids = trades[rows].tolist()
-        causes = np.unique(events["seq"][rows]) - (commands["seq"][0] if len(commands) else 0)
-        asked = zip(commands[causes].tolist(), notes[causes].tolist(), strict=True)
+        seqs = np.unique(events["seq"][rows])  # events of a list's legs may go back to the first's
+        places = seqs - (commands["seq"][0] if len(commands) else 0)
+        asked = dict(zip(seqs.tolist(), zip(commands[places].tolist(), notes[places].tolist(), strict=True), strict=True))
         now, hearing = -1, _Hearing(tell, answers)
         for place, event in enumerate(of_interest):
             if event.seq != now:
                 hearing.over(event.seq)
-                command, note = next(asked)
-                now, command, note = event.seq, Command._make(command), Said._make(note)
+                now, said = event.seq, asked[event.seq]
+                command, note = Command._make(said[0]), Said._make(said[1])
             following = of_interest[place + 1] if place + 1 < len(of_interest) else None
             for account, change in self._take(event, following, ids[place], command, note):
                 self.executions += 1

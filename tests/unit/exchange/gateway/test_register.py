@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,12 +7,14 @@ from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange.gateway.note import NOTE
-from polaris.exchange.gateway.orders import CANCELED, EXPIRED, EXPIRED_IN_MATCH, FILLED, NEW, PARTIALLY_FILLED
+from polaris.exchange.gateway.orders import CANCELED, EXPIRED, EXPIRED_IN_MATCH, FILLED, NAMES_LIST, NEW, PARTIALLY_FILLED
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.register_snapshot import digest, from_bytes, to_bytes
 from polaris.exchange.gateway.venue import command, note
 from polaris.exchange.words import (
     AMEND,
+    ASKS,
+    BIDS,
     CANCEL,
     CLOCK,
     COMMAND,
@@ -25,10 +29,18 @@ from polaris.exchange.words import (
     MARKET,
     MARKET_AMOUNT,
     MASS_CANCEL,
+    OCO_FIRST,
+    OCO_SECOND,
+    OTO_PENDING,
+    OTO_WORKING,
+    OTOCO_FIRST,
+    OTOCO_SECOND,
+    OTOCO_WORKING,
     POST_ONLY,
     STOP,
     STOP_LIMIT,
     SUBMIT,
+    TRAILING_STOP,
 )
 from tests.unit.exchange.gateway.bare import ANY_SIZE, START, Bare
 
@@ -211,15 +223,46 @@ changes = st.sampled_from(["cancel", "amend", "all", "time"]).flatmap(
         "time": st.tuples(st.just(kind), st.integers(0, 1000)),
     }[kind]
 )
-asks = st.sampled_from([orders, orders, orders, changes]).flatmap(lambda which: which)
+lists = st.tuples(
+    st.sampled_from(["oco", "oto", "otoco"]), accounts, st.sampled_from([BUY, SELL]), st.integers(1, 3), st.integers(1, 20), st.booleans(), names
+)
+trails = st.tuples(st.just("trail"), accounts, st.sampled_from([BUY, SELL]), st.integers(1, 3), st.integers(1, 20))
+asks = st.sampled_from([orders, orders, orders, orders, lists, trails, changes, changes]).flatmap(lambda which: which)
 many = st.integers(0, 60).flatmap(lambda count: st.lists(asks, min_size=count, max_size=count))
 
 
 def asked_of(drawn):
-    """(command, note) pairs of drawn asks; orders are numbered as they come."""
-    number = 0
+    """Drawn asks as groups of (command, note) pairs, a list's legs in one; orders are numbered as they come."""
+    number = list_id = 0
     for kind, *rest in drawn:
         match kind:
+            case "oco" | "oto" | "otoco":
+                account, side, away, quantity, limited, name = rest
+                list_id += 1
+                group = [(command(CLOCK, price=START), note(START, name or f"l{list_id}", list_id=list_id, kind=NAMES_LIST))]
+                up, down = PRICE + away, PRICE - away
+                above, below = (up, down) if side == SELL else (down, up)
+                working = {"order_type": LIMIT, "time_in_force": GTC, "price": PRICE}
+                limit = {"order_type": LIMIT, "time_in_force": POST_ONLY, "price": above}
+                stop = {"order_type": STOP_LIMIT, "time_in_force": GTC, "price": below, "trigger": below}
+                stop = stop if limited else {"order_type": STOP, "time_in_force": IOC, "trigger": below}
+                legs = {
+                    "oco": [(side, limit, OCO_FIRST), (side, stop, OCO_SECOND)],
+                    "oto": [(-side, working, OTO_WORKING), (side, limit, OTO_PENDING)],
+                    "otoco": [(-side, working, OTOCO_WORKING), (side, limit, OTOCO_FIRST), (side, stop, OTOCO_SECOND)],
+                }[kind]
+                for leg_side, fields, role in legs:
+                    number += 1
+                    asked = command(SUBMIT, order_id=number, side=leg_side, quantity=quantity, account=account, role=role, **fields)
+                    group.append((asked, note(START, f"n{number}", list_id=list_id)))
+                yield group
+            case "trail":
+                account, side, trail, quantity = rest
+                number += 1
+                asked = command(
+                    SUBMIT, order_id=number, side=side, order_type=TRAILING_STOP, time_in_force=IOC, display=trail, quantity=quantity, account=account
+                )
+                yield [(asked, note(START, f"n{number}"))]
             case "order":
                 account, side, price, quantity, (order_type, time_in_force), prevention, name = rest
                 number += 1
@@ -231,28 +274,27 @@ def asked_of(drawn):
                     "prevention": prevention,
                 }
                 asked = command(SUBMIT, order_id=number, side=side, order_type=order_type, time_in_force=time_in_force, account=account, **fields)
-                yield asked, note(START, name or f"n{number}", session=number)
+                yield [(asked, note(START, name or f"n{number}", session=number))]
             case "cancel":
-                yield command(CANCEL, order_id=rest[1], account=rest[0]), note(START, rest[2])
+                yield [(command(CANCEL, order_id=rest[1], account=rest[0]), note(START, rest[2]))]
             case "amend":
-                yield command(AMEND, order_id=rest[1], account=rest[0], quantity=rest[2]), note(START, rest[3])
+                yield [(command(AMEND, order_id=rest[1], account=rest[0], quantity=rest[2]), note(START, rest[3]))]
             case "all":
-                yield command(MASS_CANCEL, account=rest[0], book=-1), note(START, "all")
+                yield [(command(MASS_CANCEL, account=rest[0], book=-1), note(START, "all"))]
             case "time":
-                yield time(START + rest[0])
+                yield [time(START + rest[0])]
 
 
 @given(many, st.data())
 @settings(deadline=None)
 def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn, data):
     whole, parts = Run(history=5), Run(history=5)
-    pairs = list(asked_of(drawn))
-    if pairs:
-        whole.do(*pairs)
-    rest = list(pairs)
+    rest = list(asked_of(drawn))
+    if rest:
+        whole.do(*chain(*rest))
     while rest:
         n = data.draw(st.integers(1, len(rest)))
-        parts.do(*rest[:n])
+        parts.do(*chain(*rest[:n]))
         rest = rest[n:]
     alive = {int(row["order_id"]): row for row in whole.core.engine.orders()}
     mine = {order.order_id: order for account in (1, 2, 3) for order in whole.register.open(account)}
@@ -260,7 +302,8 @@ def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn,
     for number, order in mine.items():
         row = alive[number]
         assert order.open == row["shown"] + row["hidden"]
-        assert (order.account, order.side, order.price, order.waits) == (row["account"], row["side"], row["price"], row["trigger"] != 0)
+        assert (order.account, order.side, order.price, order.waits) == (row["account"], row["side"], row["price"], row["ladder"] not in (BIDS, ASKS))
+        assert order.list is None or not order.list.done
     assert digest(whole.register) == digest(parts.register)
     sides = {(trade.trade_id, trade.maker) for account in (1, 2, 3) for trade in parts.ever[account]}
     assert sides == {(number, maker) for number in range(1, parts.fills + 1) for maker in (False, True)}
@@ -272,8 +315,8 @@ def test_the_register_holds_what_the_core_holds_however_the_commands_come(drawn,
 @settings(deadline=None)
 def test_a_register_goes_on_from_its_bytes_as_if_it_had_never_stopped(before, after):
     run = Run(history=5)
-    pairs = list(asked_of([*before, *after]))
-    first, second = pairs[: len(before)], pairs[len(before) :]
+    groups = list(asked_of([*before, *after]))
+    first, second = list(chain(*groups[: len(before)])), list(chain(*groups[len(before) :]))
     if first:
         run.do(*first)
     other = Run(history=5)
