@@ -87,6 +87,7 @@ class House:
 
     def __init__(self, plan: Plan, machine: Machine, journal: Journal | None, seq: int, clock: Callable[[], int], told: list[str]) -> None:
         self.plan, self.machine, self.journal, self.told = plan, machine, journal, told
+        machine.settle()
         self.venue = Venue(plan.rules, machine.core, machine.register, clock, journal, seq=seq)
         self.broadcast = Broadcast(machine.market)
         self.keys = Keys(plan.folder / "keys.json" if plan.folder is not None else None)

@@ -16,11 +16,13 @@ from polaris.exchange.gateway.note import Notes
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.listing import Rules
 from polaris.exchange.marketdata import MarketData
-from polaris.exchange.words import Commands
+from polaris.exchange.words import OCO_FIRST, OTO_WORKING, OTOCO_FIRST, OTOCO_WORKING, SUBMIT, Commands
 
 Parts = dict[str, npt.NDArray[Any]]
 AT_ONCE: Final = 16_384  # commands
 CORE: Final = "core."
+FIRST_LEGS: Final = ((SUBMIT, OCO_FIRST), (SUBMIT, OTO_WORKING), (SUBMIT, OTOCO_WORKING))
+SECOND_OF_THREE: Final = [(SUBMIT, OTOCO_WORKING), (SUBMIT, OTOCO_FIRST)]
 
 
 def rules_digest(rules: Rules) -> str:
@@ -37,6 +39,7 @@ class Machine:
     """
 
     def __init__(self, rules: Rules, silent: Iterable[int] = (), parts: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
+        self._held: tuple[Commands, Notes] | None = None  # the first legs of a list whose others have not come
         self.register = Register(rules, silent)
         if parts is None:
             self.core = Exchange(rules)
@@ -50,12 +53,29 @@ class Machine:
         self.market = MarketData.restored(self.core.arena, parts["market"].tobytes())
 
     def apply(self, commands: Commands, notes: Notes) -> None:
-        """Do commands that were done once before."""
-        for start in range(0, len(commands), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            events = self.core.run(commands[some])
-            self.register.fold(commands[some], notes[some], events)
-            self.market.fold(events)
+        """Do commands that were done once before, in any portions: a list of orders is done when all its legs are here."""
+        if self._held is not None:
+            commands, notes = np.concatenate([self._held[0], commands]), np.concatenate([self._held[1], notes])
+            self._held = None
+        at = 0
+        while at < len(commands):
+            end = at + whole(commands[at : at + AT_ONCE])
+            if end == at:
+                self._held = commands[at:].copy(), notes[at:].copy()
+                return
+            self._do(commands[at:end], notes[at:end])
+            at = end
+
+    def settle(self) -> None:
+        """Nothing comes behind what was applied: legs whose list is not whole are what they are, refused."""
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._do(*held)
+
+    def _do(self, commands: Commands, notes: Notes) -> None:
+        events = self.core.run(commands)
+        self.register.fold(commands, notes, events)
+        self.market.fold(events)
 
     def digest(self) -> str:
         """32 hex digits of the whole state."""
@@ -67,3 +87,12 @@ class Machine:
         """The whole state as arrays."""
         told = {"register": register_snapshot.to_bytes(self.register), "market": self.market.snapshot()}
         return {CORE + name: part for name, part in self.core.snapshot().items()} | {name: np.frombuffer(part, np.uint8) for name, part in told.items()}
+
+
+def whole(commands: Commands) -> int:
+    """How many of these may be done before more come: all, but not the first legs of a list at their end."""
+    end = len(commands)
+    legs = [(int(row["operation"]), int(row["role"])) for row in commands[-2:]]
+    if legs and legs[-1] in FIRST_LEGS:
+        return end - 1
+    return end - 2 if legs == SECOND_OF_THREE else end
