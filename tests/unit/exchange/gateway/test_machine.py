@@ -1,7 +1,7 @@
 from itertools import chain
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY, SELL
@@ -41,7 +41,7 @@ def rich():
 
 
 @given(many, st.data())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])  # each holds two machines' memory: no thousand tries to shrink
 def test_a_machine_is_the_same_after_any_portions_of_what_was_done_in_whole_turns(drawn, data):
     turns, parts = Machine(ANY_SIZE), Machine(ANY_SIZE)
     groups = [rich(), *asked_of(drawn)]

@@ -25,6 +25,14 @@ WORDS = [
     "[]", "{}", '["BTCUSDT"]', "STOP_ON_FAILURE", "ALLOW_FAILURE", "FULL", "99999999999999999999999", "1e400", "\x00", "é", "%", "&", "a b", "EXPIRE_BOTH",
 ]  # fmt: skip
 LIMITED = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "50000"}
+OCO = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": "55000", "belowType": "STOP_LOSS",
+    "belowStopPrice": "45000",
+}  # fmt: skip
+OTO = {
+    "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "50000", "workingQuantity": "0.01", "workingTimeInForce": "GTC",
+    "pendingType": "MARKET", "pendingSide": "SELL", "pendingQuantity": "0.01",
+}  # fmt: skip
 BASES = [
     ("POST /api/v3/order", "order.place", LIMITED),
     ("POST /api/v3/order", "order.place", {**LIMITED, "side": "SELL"}),
@@ -34,6 +42,9 @@ BASES = [
     ("PUT /api/v3/order/amend/keepPriority", "order.amend.keepPriority", {"symbol": "BTCUSDT", "orderId": "1", "newQty": "0.005"}),
     ("DELETE /api/v3/openOrders", "openOrders.cancelAll", {"symbol": "BTCUSDT"}),
     ("GET /api/v3/openOrders", "openOrders.status", {}),
+    ("POST /api/v3/orderList/oco", "orderList.place.oco", OCO),
+    ("POST /api/v3/orderList/oto", "orderList.place.oto", OTO),
+    ("DELETE /api/v3/orderList", "orderList.cancel", {"symbol": "BTCUSDT", "orderListId": "1"}),
     ("GET /api/v3/myTrades", "myTrades", {"symbol": "BTCUSDT"}),
     ("GET /api/v3/account", "account.status", {}),
 ]
