@@ -378,7 +378,7 @@ def ls(data: DataDir = None, config: Config = None, as_json: Json = False) -> No
 
 @verb
 def remove(
-    key: Annotated[str, typer.Argument(help="The key, or how it begins.")], data: DataDir = None, config: Config = None, as_json: Json = False
+    name: Annotated[str, typer.Argument(help="What the client sends, or how it begins.")], data: DataDir = None, config: Config = None, as_json: Json = False
 ) -> None:
     """Revoke a key: from now on it opens nothing.
 
@@ -387,9 +387,9 @@ def remove(
       polaris exchange keys remove Fh3kQ
     """
     keys = _keys(data, config)
-    found = [each.name for each in keys.all() if each.name.startswith(key)]
+    found = [each.name for each in keys.all() if each.name.startswith(name)]
     if len(found) != 1:
-        raise BadConfig(f"{len(found)} keys begin with {key!r}; expected one: polaris exchange keys ls")
+        raise BadConfig(f"{len(found)} keys begin with {name!r}; expected one: polaris exchange keys ls")
     keys.revoke(found[0])
     _tell({"removed": found[0]}, as_json, f"removed {found[0]}")
 
