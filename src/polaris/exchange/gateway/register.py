@@ -4,15 +4,15 @@ It is the fold of commands, notes and events and of nothing else; the same code 
 order when it ends; the register keeps it, up to a bound for each account and book, oldest first out.
 """
 
-import logging
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from polaris.exchange import words as w
+from polaris.exchange.gateway.hearing import Answer, Hearing, Tell
 from polaris.exchange.gateway.note import Notes
 from polaris.exchange.gateway.orders import (
     CANCELED,
@@ -37,11 +37,8 @@ from polaris.exchange.gateway.orders import (
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import Commands, Events
 
-log = logging.getLogger("polaris.exchange.gateway")
 HISTORY: Final = 5_000  # ended orders, and trades, kept for each account and book
 LISTS: Final = 1_000  # lists, and prevented matches, kept for each account
-Tell = Callable[[int, list[Change]], None]  # (account, what one command did to its orders)
-Answer = tuple[int, int, Callable[[list[Change]], None]]
 
 
 class Event(NamedTuple):
@@ -203,7 +200,7 @@ class Register:
         seqs = np.unique(events["seq"][rows])  # events of a list's legs may go back to the first's
         places = seqs - (commands["seq"][0] if len(commands) else 0)
         asked = dict(zip(seqs.tolist(), zip(commands[places].tolist(), notes[places].tolist(), strict=True), strict=True))
-        now, hearing = -1, _Hearing(tell, answers)
+        now, hearing = -1, Hearing(tell, answers)
         for place, event in enumerate(of_interest):
             if event.seq != now:
                 hearing.over(event.seq)
@@ -424,45 +421,3 @@ class Register:
                 if owner.lists_by_name.get(orders.client_id) is orders:
                     del owner.lists_by_name[orders.client_id]
                 return
-
-
-class _Hearing:
-    """Who hears what, in the order of the commands."""
-
-    __slots__ = ("_answers", "_asked", "_next", "_seq", "_tell", "_told")
-
-    def __init__(self, tell: Tell | None, answers: Iterable[Answer]) -> None:
-        self._tell = tell
-        self._answers = iter(answers)
-        self._next = next(self._answers, None)
-        self._seq = -1
-        self._told: dict[int, list[Change]] = {}
-        self._asked: list[Change] = []
-
-    def add(self, account: int, change: Change, asked: bool) -> None:
-        """One change of the command at hand; `asked`: it is of the account that asked."""
-        if self._tell is not None and change.order is not None:
-            self._told.setdefault(account, []).append(change)
-        if asked and self._next is not None and self._next[0] <= self._seq:
-            self._asked.append(change)
-
-    def over(self, seq: int | None) -> None:
-        """The command at hand is done; the next one with events is `seq`, None at the end."""
-        while self._next is not None and (seq is None or self._next[1] < seq):
-            safely(self._next[2], self._asked)
-            self._asked = []
-            self._next = next(self._answers, None)
-        if self._tell is not None:
-            for account, changes in self._told.items():
-                safely(self._tell, account, changes)
-        self._told = {}
-        if seq is not None:
-            self._seq = seq
-
-
-def safely(hear: Callable[..., None], *told: Any) -> None:
-    """Whoever hears may fail: that is his fault, and the fold goes on."""
-    try:
-        hear(*told)
-    except Exception:
-        log.exception("who heard of a change failed")

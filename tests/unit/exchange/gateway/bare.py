@@ -12,8 +12,9 @@ from polaris.exchange.gateway.binance.private import serve_accounts
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.broadcast import Broadcast
 from polaris.exchange.gateway.keys import Keys
+from polaris.exchange.gateway.parties import Journal
 from polaris.exchange.gateway.register import Register
-from polaris.exchange.gateway.venue import Journal, Venue
+from polaris.exchange.gateway.venue import Venue
 from polaris.exchange.listing import Asset, Listing, Rules
 from polaris.exchange.marketdata import MarketData
 
