@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
-
-import numpy as np
+from typing import Self
 
 from polaris.domain.orders import BUY
 from polaris.exchange import words as w
@@ -28,38 +26,11 @@ LOWEST = {"BTCUSDT": "40000", "ETHUSDT": "1000"}
 RULES = replace(bare.RULES, listings=tuple(replace(listing, lowest_price=LOWEST[listing.symbol]) for listing in bare.RULES.listings))
 
 
-class Timed(Bare):
-    """A bare core whose orders end at their time, by the plainest means."""
-
-    def __init__(self) -> None:
-        super().__init__(RULES)
-        self.ends: dict[int, int] = {}
-
-    def run(self, commands: Any) -> Any:
-        told = [np.empty(0, w.EVENT)]
-        for row in range(len(commands)):
-            command = commands[row : row + 1]
-            operation, order_id, price = (int(command[name][0]) for name in ("operation", "order_id", "price"))
-            if operation == w.EXPIRE_AT and self.open(order_id):
-                self.ends[order_id] = price
-                continue
-            told.append(self.engine.run(command).copy())
-            for due in [number for number, end in self.ends.items() if operation == w.CLOCK and end <= price]:
-                del self.ends[due]
-                cancel = command.copy()
-                cancel["operation"], cancel["order_id"], cancel["price"] = w.CANCEL, due, 0
-                ended = self.engine.run(cancel).copy()
-                ended["reason"] = np.where(ended["kind"] == w.CANCELLED, w.TIME, ended["reason"])
-                ended["kind"] = np.where(ended["kind"] == w.CANCELLED, w.EXPIRED, ended["kind"])
-                told.append(ended[ended["kind"] == w.EXPIRED])
-        return np.concatenate(told)
-
-
 class SmallVenue:
     """The venue, its server and what was asked of it. `ahead` moves its clock."""
 
-    def __init__(self, life_ns: int = LIFE, limits: Limits | None = None, core: Bare | None = None) -> None:
-        self._core = core or Bare(RULES)
+    def __init__(self, life_ns: int = LIFE, limits: Limits | None = None) -> None:
+        self._core = Bare(RULES)
         self._life_ns = life_ns
         self._limits = limits or Limits(weight_per_minute=10**6)
         self.ahead = 0

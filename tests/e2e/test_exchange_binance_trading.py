@@ -205,7 +205,7 @@ async def test_ccxts_refusals_are_the_ones_it_knows_of_binance(here):
             await client.fetch_balance()
     async with through_ccxt(here, apiKey="nobody", secret="none") as client:
         with pytest.raises(ccxt.AuthenticationError):
-            await client.fetch_balance()
+            await client.private_get_account()  # one request: fetch_balance begins with several, and those left when one is refused open the session anew
 
 
 async def test_ccxt_pro_hears_of_its_orders_trades_and_balance(here):

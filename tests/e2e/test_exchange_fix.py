@@ -10,7 +10,7 @@ from polaris.domain.orders import BUY, SELL
 from polaris.exchange.gateway.fix.acceptor import Acceptor
 from polaris.exchange.gateway.keys import READ
 from tests.e2e.fix_client import FixClient, now_text
-from tests.e2e.small_venue import SmallVenue, Timed, until
+from tests.e2e.small_venue import SmallVenue, until
 
 MINUTE = 60_000_000_000
 ACCOUNT = 2
@@ -37,7 +37,7 @@ class Desk:
 
     async def __aenter__(self) -> "Desk":
         self._stack = contextlib.AsyncExitStack()
-        self.here = await self._stack.enter_async_context(SmallVenue(core=Timed()))
+        self.here = await self._stack.enter_async_context(SmallVenue())
         self.acceptor = await self._stack.enter_async_context(acceptor(self.here, self._folder))
         key, self.secret = self.here.keys.create_hmac(ACCOUNT, **({"scopes": self._scopes} if self._scopes else {}))
         self.key = key.name
@@ -255,17 +255,14 @@ async def test_a_day_ends_at_midnight_and_a_date_when_it_comes():
         await until(lambda: not desk.here.book()[0])
 
 
-async def test_an_order_whose_end_can_not_be_kept_does_not_live():
-    """A core without time refuses EXPIRE_AT: the order is cancelled rather than left to live for ever."""
-    async with SmallVenue() as here, acceptor(here) as accepting:
-        key, secret = here.keys.create_hmac(ACCOUNT)
-        client = await FixClient("ME", accepting.port).open()
-        client.logon(key.name, secret)
-        await client.hear("A")
-        client.say("D", (11, "a1"), (55, "BTCUSDT"), (54, 1), (38, 1), (40, 2), (44, "50000"), (59, 0), (60, now_text()))
-        assert [(await client.hear("8"))[150] for _ in range(2)] == ["0", "4"]
-        assert here.book()[0] == []
-        await client.close()
+async def test_an_order_whose_time_is_over_before_it_can_run_ends_at_once():
+    async with Desk() as desk:
+        [line] = desk.acceptor.lines
+        order = ((11, "a1"), (55, "BTCUSDT"), (54, 1), (38, 1), (40, 2), (44, "50000"), (59, 6), (126, now_text(5)), (60, now_text()))
+        line.data_received(desk.client.message("D", *order))  # it runs in the loop's next turn
+        desk.here.ahead += 10_000_000_000
+        assert [(await desk.client.hear("8"))[150] for _ in range(2)] == ["0", "4"]
+        assert desk.here.book()[0] == []
 
 
 async def test_a_cancel_and_what_can_not_be_cancelled():
@@ -459,7 +456,7 @@ async def test_what_happened_while_nobody_was_connected_is_asked_for_and_sent_ag
 
 async def test_a_session_goes_on_in_another_process(tmp_path):
     """A new acceptor takes up the folder: numbers go on, and orders of before still report to their session."""
-    async with SmallVenue(core=Timed()) as here:
+    async with SmallVenue() as here:
         key, secret = here.keys.create_hmac(ACCOUNT)
         async with acceptor(here, tmp_path) as first:
             client = await FixClient("ME", first.port).open()

@@ -12,7 +12,7 @@ import pytest
 
 from polaris.domain.orders import BUY, SELL
 from tests.e2e.fix_client import now_text
-from tests.e2e.small_venue import SmallVenue, Timed, until
+from tests.e2e.small_venue import SmallVenue, until
 from tests.e2e.test_exchange_fix import ACCOUNT, acceptor
 
 fix = pytest.importorskip("quickfix", reason="quickfix is not installed")
@@ -96,7 +96,7 @@ def engine(application: Application, port: int, folder: Path, reset: str) -> Any
 
 @pytest.mark.parametrize("reset", ["Y", "N"])
 async def test_quickfix_trades_and_finds_no_fault_in_what_it_is_sent(tmp_path, reset):
-    async with SmallVenue(core=Timed()) as here, acceptor(here, tmp_path / "sessions") as accepting:
+    async with SmallVenue() as here, acceptor(here, tmp_path / "sessions") as accepting:
         key, secret = here.keys.create_hmac(ACCOUNT)
         application = Application(key.name, secret)
         initiator = engine(application, accepting.port, tmp_path, reset)
@@ -143,7 +143,7 @@ async def test_quickfix_trades_and_finds_no_fault_in_what_it_is_sent(tmp_path, r
 
 
 async def test_quickfix_is_sent_again_what_it_missed(tmp_path):
-    async with SmallVenue(core=Timed()) as here, acceptor(here, tmp_path / "sessions") as accepting:
+    async with SmallVenue() as here, acceptor(here, tmp_path / "sessions") as accepting:
         key, secret = here.keys.create_hmac(ACCOUNT)
         application = Application(key.name, secret)
         initiator = engine(application, accepting.port, tmp_path, "N")

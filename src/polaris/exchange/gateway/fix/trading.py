@@ -161,8 +161,6 @@ class Trading:
             elif changes[0].kind == core.REJECTED:
                 self._session.record.ends.pop(order_id, None)
                 self._refuse(message, REASONS.get(changes[0].reason, OTHER), core.REASON_NAMES[changes[0].reason], order_id)
-            elif any(change.kind == core.REJECTED for change in changes):  # its end could not be kept
-                self._venue.ask([command(core.CANCEL, order_id=order_id, account=self.account)], [self._note("")])
 
         try:
             self._venue.ask([wanted.command(order_id, self.account)], [self._note(name)], answer, self._ending(order_id, wanted))
