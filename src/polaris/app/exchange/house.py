@@ -26,7 +26,8 @@ from polaris.exchange.gateway.coinbase.limits import Limits as CoinbaseLimits
 from polaris.exchange.gateway.coinbase.server import CoinbaseServer
 from polaris.exchange.gateway.coinbase.serving import serve_coinbase
 from polaris.exchange.gateway.fix.acceptor import Acceptor
-from polaris.exchange.gateway.journal import Journal, State
+from polaris.exchange.gateway.journal import SEGMENT_BYTES, Journal, State
+from polaris.exchange.gateway.keeper import Keeper
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.machine import Machine, rules_digest
 from polaris.exchange.gateway.recovery import Migrated, migrate, recover
@@ -37,7 +38,7 @@ from polaris.exchange.listing import Rules
 
 BEAT_NS: Final = 100_000_000  # of conflated depth
 KEYS_NS: Final = 1_000_000_000  # between two looks at the file of keys
-RETRY_S: Final = 0.05  # until a moment at which everything is told
+WORD_S: Final = 0.02  # between two looks whether the disk has what a snapshot knows
 
 log = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Plan:
     silent       accounts whose orders nobody asks for again
     ports        of the dialects, 0 for any; a dialect that is not named is not served
     snapshot_ns  between two snapshots; 0: only at the end
+    segment_bytes  of a file of the journal
     """
 
     rules: Rules
@@ -60,6 +62,7 @@ class Plan:
     coinbase_limits: CoinbaseLimits = CoinbaseLimits()  # noqa: RUF009 - frozen
     ports: dict[str, int]
     snapshot_ns: int = 300_000_000_000
+    segment_bytes: int = SEGMENT_BYTES
 
     @property
     def journal(self) -> Path:
@@ -83,22 +86,22 @@ class House:
 
     told           what a person should know of the start
     recovered_seq  the last command of the run before; 0 where there was none
+    kept_seq       of the newest snapshot of this run; 0: none yet
     """
 
     def __init__(self, plan: Plan, machine: Machine, journal: Journal | None, seq: int, clock: Callable[[], int], told: list[str]) -> None:
         self.plan, self.machine, self.journal, self.told = plan, machine, journal, told
         machine.settle()
         self.venue = Venue(plan.rules, machine.core, machine.register, clock, journal, seq=seq)
-        self.broadcast = Broadcast(machine.market)
+        self.broadcast = Broadcast(machine.market, machine.core.phases())
         self.keys = Keys(plan.folder / "keys.json" if plan.folder is not None else None)
         self.binance: BinanceServer | None = None
         self.coinbase: CoinbaseServer | None = None
         self.fix: Acceptor | None = None
         self.recovered_seq = seq
-        self.kept_seq = 0  # of the newest snapshot
+        self.kept_seq = 0
         self.closing = False
-        self._clock = clock
-        self._kept_at = clock()
+        self._keeper = Keeper(plan.journal, plan.digest, self._kept) if journal is not None else None
         self.venue.listen(self.broadcast)
         self.venue.every(BEAT_NS, self.broadcast.tick)
         self.venue.every(KEYS_NS, lambda now: self._read_keys())
@@ -113,7 +116,7 @@ class House:
             return await cls(plan, plan.machine(), None, 0, clock, [])._begin()
         plan.journal.mkdir(parents=True, exist_ok=True)
         heard = _Heard()
-        journal = Journal.open(plan.journal, plan.digest, durability=plan.durability, on_durable=heard.durable, on_state=heard.state)
+        journal = Journal.open(plan.journal, plan.digest, durability=plan.durability, segment_bytes=plan.segment_bytes, on_durable=heard.durable, on_state=heard.state)
         try:
             recovered = recover(plan.journal, plan.digest, plan.machine, journal.last_seq)
         except BaseException:
@@ -144,7 +147,7 @@ class House:
         if self.journal is not None:
             self.journal.attach(loop)
             if self.plan.snapshot_ns:
-                venue.every(self.plan.snapshot_ns, lambda now: self._keep_soon())
+                venue.every(self.plan.snapshot_ns, lambda now: self._begin_keeping())
         if "binance" in ports:
             self.binance = BinanceServer(venue.now, self.keys, self.plan.limits, ports["binance"])
             serve_accounts(self.binance, venue)
@@ -165,8 +168,9 @@ class House:
             if door is not None:
                 await door.close()
         self.venue.close()
-        if self.journal is None:
+        if self.journal is None or self._keeper is None:
             return
+        self._keeper.close()
         self.journal.wait(self.venue.seq)
         await asyncio.sleep(0)
         self.venue.durable(self.journal.told_seq)
@@ -194,9 +198,33 @@ class House:
         except (PolarisError, OSError) as cause:
             log.warning("keys not read again", said=str(cause))
 
-    def _keep_soon(self) -> None:
-        if not self.closing and not self.keep() and self.journal is not None and self.kept_seq != self.venue.seq:
-            asyncio.get_running_loop().call_later(RETRY_S, self._keep_soon)
+    def _begin_keeping(self) -> None:
+        """Let a copy of this process write the state as it is now."""
+        venue, keeper = self.venue, self._keeper
+        if self.closing or keeper is None or keeper.busy or venue.refuses or self.kept_seq == venue.seq:
+            return
+        try:
+            keeper.begin(venue.seq, self._state)
+        except OSError as cause:
+            log.warning("snapshot not begun", said=str(cause))
+            return
+        self._give_word()
+
+    def _state(self) -> Machine:
+        """Only in a copy: the machine at the venue's last command, told or not."""
+        self.venue.catch_up()
+        return self.machine
+
+    def _give_word(self) -> None:
+        if self.journal is not None and self._keeper is not None and self._keeper.busy:
+            self._keeper.durable(self.journal.durable_seq)
+            asyncio.get_running_loop().call_later(WORD_S, self._give_word)
+
+    def _kept(self, seq: int, why_not: str) -> None:
+        if why_not:
+            log.warning("snapshot not kept", seq=seq, said=why_not)
+        else:
+            self.kept_seq = seq
 
 
 class _Heard:

@@ -4,6 +4,7 @@ Depth is conflated as the events are folded, so what a reader is shown never run
 is being written, time alone brings what is due.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from polaris.exchange.marketdata import MarketData, Told
@@ -28,17 +29,18 @@ class News(NamedTuple):
 
     told: Told
     due: Due
+    phases: list[tuple[int, int]]  # book, the phase it is in now
 
 
 class Broadcast:
     """A listener of the venue: folds the events, and tells every reader.
 
-    phases  of each book, as the events told them
+    phases  of each book: as the core holds them at the start (None: all are continuous), then as the events that were told say
     """
 
-    def __init__(self, market: MarketData) -> None:
+    def __init__(self, market: MarketData, phases: Iterable[int] | None = None) -> None:
         self.market = market
-        self.phases = [CONTINUOUS] * market.books
+        self.phases = [CONTINUOUS] * market.books if phases is None else [int(phase) for phase in phases]
         self._readers: list[Reader] = []
         self._untold = 0  # folds whose events are not yet durable
 
@@ -50,13 +52,15 @@ class Broadcast:
         """At once after the core ran."""
         told = self.market.fold(events)
         self._untold += 1
-        for event in events[events["kind"] == PHASE]:
-            self.phases[event["book"]] = int(event["quantity"])
-        return News(told, self.market.due(int(events["ts"].max())) if len(events) else [])
+        changed = events[events["kind"] == PHASE]
+        phases = list(zip(changed["book"].tolist(), changed["quantity"].tolist(), strict=True))
+        return News(told, self.market.due(int(events["ts"].max())) if len(events) else [], phases)
 
     def tell(self, news: News) -> None:
         """When these events are durable."""
         self._untold -= 1
+        for book, phase in news.phases:
+            self.phases[book] = phase
         for reader in self._readers:
             reader.told(news.told)
         self._due(news.due)

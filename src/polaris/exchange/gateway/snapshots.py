@@ -25,6 +25,7 @@ from polaris.exchange.gateway.segments import chain
 KEPT: Final = 2
 _NAME: Final = re.compile(r"(\d{20})\.snapshot")
 _ABOUT: Final = "_about"
+ASIDE: Final = ".aside"
 Parts = dict[str, npt.NDArray[Any]]
 
 
@@ -44,26 +45,46 @@ def write_snapshot(folder: Path | str, rules_digest: str, seq: int, digest: str,
     raises   ValueError where the journal does not hold `seq`: a snapshot must not know more than the journal.
              OSError where the disk does not take it; then nothing has changed
     """
-    _have_on_disk(Path(folder), seq)
+    have_on_disk(Path(folder), seq)
     return keep(Path(folder), Snapshot(seq, digest, identity(rules_digest), parts))
 
 
 def keep(folder: Path, snapshot: Snapshot) -> Path:
     """As `write_snapshot`, of what the disk is known to have."""
+    return publish(folder, write_aside(folder, snapshot), snapshot.seq)
+
+
+def write_aside(folder: Path, snapshot: Snapshot) -> Path:
+    """Have it on the disk where no recovery looks for it; returns its file. Raises OSError; then there is none."""
     about = {"seq": snapshot.seq, "digest": snapshot.digest, **snapshot.identity._asdict(), "parts": sorted(snapshot.parts)}
-    path = _path(folder, snapshot.seq)
-    aside = path.with_suffix(f".{os.getpid()}.aside")
+    aside = _path(folder, snapshot.seq).with_suffix(f".{os.getpid()}{ASIDE}")
     try:
         with aside.open("wb") as file:
             np.savez(file, allow_pickle=False, **{_ABOUT: np.frombuffer(json.dumps(about).encode(), np.uint8)}, **snapshot.parts)
             file.flush()
             os.fsync(file.fileno())
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return aside
+
+
+def publish(folder: Path, aside: Path, seq: int) -> Path:
+    """Let what was written aside be the snapshot at `seq`, which the journal is known to hold; returns its file. Raises OSError; then nothing has changed."""
+    path = _path(folder, seq)
+    try:
         aside.rename(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
     _sync(folder)
     return path
+
+
+def sweep(folder: Path | str) -> None:
+    """Remove what was written aside and never published, because who wrote it ended. Only who leads may, before he writes any himself."""
+    for aside in Path(folder).glob(f"*{ASIDE}"):
+        aside.unlink(missing_ok=True)
 
 
 def list_snapshots(folder: Path) -> list[int]:
@@ -112,8 +133,8 @@ def retire(folder: Path | str) -> list[Path]:
     return gone
 
 
-def _have_on_disk(folder: Path, seq: int) -> None:
-    """Have the journal on the disk up to `seq`. All but its last segment was synced before the next one began."""
+def have_on_disk(folder: Path, seq: int) -> None:
+    """Have the journal on the disk up to `seq`. All but its last segment was synced before the next one began. Raises ValueError where it ends before."""
     if not seq:
         return
     last, reached = written_end(folder)

@@ -315,6 +315,12 @@ class Venue:
         while self._untold and self._untold[0].seq <= seq:
             self._tell(self._untold.popleft())
 
+    def catch_up(self) -> None:
+        """Bring the register to the core's last command, telling nobody: for a copy of the process that keeps the state and ends."""
+        while self._untold:
+            told = self._untold.popleft()
+            self.register.fold(told.commands, told.notes, told.events)
+
     def _run(self, gathered: list[_Asked], told: _Told) -> None:
         """Run commands; what they do is in `told`, written to the journal but told to nobody."""
         now = self.now()
