@@ -10,6 +10,7 @@ from heapq import nlargest
 from typing import Any, Final
 
 from polaris.exchange.gateway.coinbase import errors, reports
+from polaris.exchange.gateway.coinbase.brackets import Bracket, each_once, shown
 from polaris.exchange.gateway.coinbase.call import Call
 from polaris.exchange.gateway.coinbase.names import order_name, order_of
 from polaris.exchange.gateway.coinbase.products import Products
@@ -18,6 +19,7 @@ from polaris.exchange.gateway.coinbase.server import ROOT, Endpoint
 from polaris.exchange.gateway.coinbase.wanted import SIDES
 from polaris.exchange.gateway.keys import READ
 from polaris.exchange.gateway.orders import Order, Trade
+from polaris.exchange.gateway.register import Owner
 from polaris.exchange.gateway.venue import Venue
 
 MOST: Final = 1_000
@@ -46,8 +48,9 @@ class History:
         found = self._venue.register.order(call.account, *named) if named is not None else None
         if found is None:
             raise errors.not_found(f"order with self orderID was not found: {call.named['order_id'][:40]}")
-        trades = reports.trades_of(self._venue.register.owner(call.account), found)
-        return {"order": reports.order(self._products.figures[found.book], found, trades)}
+        order = shown(found)
+        trades = reports.trades_of(self._venue.register.owner(call.account), order)
+        return {"order": reports.order(self._products.figures[found.book], order, trades)}
 
     def orders(self, call: Call) -> Any:
         """Orders that live and that ended."""
@@ -63,7 +66,7 @@ class History:
         limit = call.integer("limit", MOST, MOST) or MOST
         wanted = (
             each
-            for each in self._orders(call.account, books)
+            for each in each_once(self._orders(call.account, books))
             if each.order_id < before
             and (not statuses or reports.status(each) in statuses)
             and side in (0, each.side)
@@ -77,7 +80,8 @@ class History:
         more, found = len(found) > limit, found[:limit]
         owner = self._venue.register.owner(call.account)
         trades = {book: reports.trades_by_order(owner.trades.get(book, ())) for book in {each.book for each in found if each.executed}}
-        told = [reports.order(self._products.figures[each.book], each, trades.get(each.book, {}).get(each.order_id, [])) for each in found]
+        own = [trades.get(each.book, {}).get(each.leading.order_id if isinstance(each, Bracket) else each.order_id, []) for each in found]
+        told = [reports.order(self._products.figures[each.book], each, of_order) for each, of_order in zip(found, own, strict=True)]
         return {"orders": told, "sequence": "0", "has_next": more, "cursor": str(found[-1].order_id) if more else ""}
 
     def fills(self, call: Call) -> Any:
@@ -95,12 +99,12 @@ class History:
             if start <= trade.ts
             and (end is None or trade.ts < end)
             and _place(trade) < before
-            and (not ids or order_name(trade.book, trade.order_id) in ids)
+            and (not ids or order_name(trade.book, _known_as(owner, trade)) in ids)
             and (not trade_ids or str(trade.trade_id) in trade_ids)
         )
         found = nlargest(limit + 1, wanted, key=_place)
         more, found = len(found) > limit, found[:limit]
-        told = [reports.fill(self._products.figures[trade.book], trade, call.account) for trade in found]
+        told = [reports.fill(self._products.figures[trade.book], trade, call.account, _known_as(owner, trade)) for trade in found]
         return {"fills": told, "cursor": "-".join(map(str, _place(found[-1]))) if more else ""}
 
     def _books(self, call: Call) -> set[int]:
@@ -116,6 +120,12 @@ class History:
 def _place(trade: Trade) -> tuple[int, ...]:
     """Where a fill stands among its account's."""
     return trade.ts, trade.book, trade.trade_id, int(trade.maker)
+
+
+def _known_as(owner: Owner, trade: Trade) -> int:
+    """The number of the order that traded, as its client knows it."""
+    order = owner.orders.get(trade.book, {}).get(trade.order_id)
+    return shown(order).order_id if order is not None else trade.order_id
 
 
 def _cursor(call: Call, parts: int) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from polaris.domain.numbers import text
 from polaris.domain.orders import BUY
 from polaris.exchange.gateway.coinbase import names
 from polaris.exchange.gateway.coinbase import wanted as kinds
+from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown
 from polaris.exchange.gateway.coinbase.figures import Figures, money
 from polaris.exchange.gateway.coinbase.times import written
 from polaris.exchange.gateway.coinbase.wanted import STOP_DOWN, STOP_UP
@@ -22,6 +23,7 @@ from polaris.exchange.words import FOK, IOC, LIMIT, MARKET, MARKET_AMOUNT, POST_
 Document = dict[str, Any]
 STATUSES: Final = ("PENDING", "OPEN", "FILLED", "CANCELLED", "EXPIRED", "FAILED", "UNKNOWN_ORDER_STATUS", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED")
 MARKETS: Final = frozenset({MARKET, MARKET_AMOUNT})
+TYPE_WORDS: Final = {"MARKET": "Market", "LIMIT": "Limit", "STOP_LIMIT": "Stop Limit", "BRACKET": "Bracket"}
 PLAIN: Final = frozenset({LIMIT, *MARKETS})  # they wait for no price
 
 
@@ -29,7 +31,11 @@ def side_name(side: int) -> str:
     return "BUY" if side == BUY else "SELL"
 
 
-def status(order: Order) -> str:
+def by_amount(order: Shown) -> bool:
+    return isinstance(order, Order) and order.order_type == MARKET_AMOUNT
+
+
+def status(order: Shown) -> str:
     """EXPIRED is told of an order whose time was over; what else the venue ended is cancelled to Coinbase."""
     if order.alive:
         return "PENDING" if order.state == PENDING_NEW else "OPEN"
@@ -38,11 +44,13 @@ def status(order: Order) -> str:
     return "EXPIRED" if _ends(order) and order.updated >= _ends(order) else "CANCELLED"
 
 
-def type_name(order: Order) -> str:
+def type_name(order: Shown) -> str:
+    if isinstance(order, Bracket):
+        return "BRACKET"
     return "MARKET" if order.order_type in MARKETS else "LIMIT" if order.order_type == LIMIT else "STOP_LIMIT"
 
 
-def time_name(order: Order) -> str:
+def time_name(order: Shown) -> str:
     if order.time_in_force == IOC:
         return "IMMEDIATE_OR_CANCEL"
     if order.time_in_force == FOK:
@@ -50,8 +58,10 @@ def time_name(order: Order) -> str:
     return "GOOD_UNTIL_DATE_TIME" if _ends(order) else "GOOD_UNTIL_CANCELLED"
 
 
-def configuration(figures: Figures, order: Order) -> Document:
+def configuration(figures: Figures, order: Shown) -> Document:
     """The order_configuration that asks for such an order."""
+    if isinstance(order, Bracket):
+        return _bracket(figures, order)
     if order.order_type == MARKET_AMOUNT:
         return {kinds.MARKET_IOC: {"quote_size": figures.amount(order.quantity)}}
     size = {"base_size": figures.size(order.quantity)}
@@ -71,7 +81,14 @@ def configuration(figures: Figures, order: Order) -> Document:
     return {kinds.LIMIT_GTD if until else kinds.LIMIT_GTC: {**terms, **ends}}
 
 
-def order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Document:
+def _bracket(figures: Figures, bracket: Bracket) -> Document:
+    prices = {"limit_price": figures.price(bracket.price), "stop_trigger_price": figures.price(bracket.trigger)}
+    terms = {"base_size": figures.size(bracket.quantity), **prices}
+    until = _ends(bracket)
+    return {kinds.BRACKET_GTD: {**terms, "end_time": written(until)}} if until else {kinds.BRACKET_GTC: terms}
+
+
+def order(figures: Figures, order: Shown, trades: Sequence[Trade]) -> Document:
     """One order; `trades` are its own."""
     fees = figures.fees(trades)
     return {
@@ -91,7 +108,7 @@ def order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Document:
         "number_of_fills": str(len(trades)),
         "filled_value": figures.amount(order.paid),
         "pending_cancel": False,
-        "size_in_quote": order.order_type == MARKET_AMOUNT,
+        "size_in_quote": by_amount(order),
         "total_fees": fees,
         "size_inclusive_of_fees": False,
         "total_value_after_fees": after_fees(figures, order, fees),
@@ -120,10 +137,10 @@ def order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Document:
     }  # fmt: skip
 
 
-def user_order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Document:
+def user_order(figures: Figures, order: Shown, trades: Sequence[Trade]) -> Document:
     """One order as the channel `user` tells it."""
     fees = figures.fees(trades)
-    lots = order.executed if order.order_type == MARKET_AMOUNT else order.quantity
+    lots = order.executed if by_amount(order) else order.quantity
     return {
         "avg_price": figures.average(order.paid, order.executed),
         "cancel_reason": "" if order.alive or order.state == FILLED else "User requested cancel" if status(order) == "CANCELLED" else "",
@@ -137,7 +154,7 @@ def user_order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Docum
         "number_of_fills": str(len(trades)),
         "order_id": names.order_name(order.book, order.order_id),
         "order_side": side_name(order.side),
-        "order_type": {"MARKET": "Market", "LIMIT": "Limit", "STOP_LIMIT": "Stop Limit"}[type_name(order)],
+        "order_type": TYPE_WORDS[type_name(order)],
         "outstanding_hold_amount": hold(figures, order),
         "post_only": "true" if order.maker_only else "false",
         "product_id": figures.product,
@@ -157,12 +174,12 @@ def user_order(figures: Figures, order: Order, trades: Sequence[Trade]) -> Docum
     }
 
 
-def fill(figures: Figures, trade: Trade, account: int) -> Document:
-    """One of an account's fills."""
+def fill(figures: Figures, trade: Trade, account: int, order_id: int) -> Document:
+    """One of an account's fills; `order_id` is its order's, as the client knows it."""
     return {
         "entry_id": f"{trade.book}-{trade.trade_id}-{'maker' if trade.maker else 'taker'}",
         "trade_id": str(trade.trade_id),
-        "order_id": names.order_name(trade.book, trade.order_id),
+        "order_id": names.order_name(trade.book, order_id),
         "trade_time": written(trade.ts),
         "trade_type": "FILL",
         "price": figures.price(trade.price),
@@ -179,8 +196,10 @@ def fill(figures: Figures, trade: Trade, account: int) -> Document:
     }
 
 
-def trades_of(owner: Owner, order: Order) -> list[Trade]:
+def trades_of(owner: Owner, order: Shown) -> list[Trade]:
     """An order's own trades, as far as they are kept; looks back no further than its first."""
+    if isinstance(order, Bracket):
+        return trades_of(owner, order.leading)
     found: list[Trade] = []
     missing = order.executed
     for trade in reversed(owner.trades.get(order.book, deque()) if missing else ()):
@@ -200,13 +219,13 @@ def trades_by_order(trades: Iterable[Trade]) -> dict[int, list[Trade]]:
     return found
 
 
-def completion(order: Order) -> str:
+def completion(order: Shown) -> str:
     """Percent of what was asked for that is filled."""
-    done = order.paid if order.order_type == MARKET_AMOUNT else order.executed
+    done = order.paid if by_amount(order) else order.executed
     return text(done * 10_000 // order.quantity, 2, trim=True) if order.state != FILLED else "100"
 
 
-def after_fees(figures: Figures, order: Order, fees: str) -> str:
+def after_fees(figures: Figures, order: Shown, fees: str) -> str:
     """What it cost or brought with its fees, in the quote."""
     decimals = max(len(fees.partition(".")[2]), figures.listing.quote.decimals)
     paid = order.paid * figures.listing.value * 10 ** (decimals - figures.listing.quote.decimals)
@@ -214,16 +233,18 @@ def after_fees(figures: Figures, order: Order, fees: str) -> str:
     return text(paid + cost if order.side == BUY else paid - cost, decimals, trim=True)
 
 
-def hold(figures: Figures, order: Order) -> str:
+def hold(figures: Figures, order: Shown) -> str:
     """What it locks, in the quote where it buys and in the base where it sells."""
     if not order.open:
         return "0"
     if order.side == BUY:
-        return figures.amount(order.open * order.price)
+        return figures.amount(order.open * (order.holds if isinstance(order, Bracket) else order.price))
     return money(figures.listing.base, order.open * figures.listing.lot_units)
 
 
-def trigger_status(order: Order) -> str:
+def trigger_status(order: Shown) -> str:
+    if isinstance(order, Bracket):
+        return "STOP_TRIGGERED" if order.stop.working else "STOP_PENDING" if order.guards or not order.alive else "INVALID_ORDER_TYPE"
     if order.order_type in PLAIN:
         return "INVALID_ORDER_TYPE"
     return "STOP_TRIGGERED" if order.working else "STOP_PENDING"
@@ -233,7 +254,7 @@ def _waits_above(order: Order) -> bool:
     return (order.order_type in (STOP, STOP_LIMIT) or order.order_type >= TRAILING_STOP) == (order.side == BUY)
 
 
-def _ends(order: Order) -> int:
+def _ends(order: Shown) -> int:
     """ns UTC when it is to end; 0: it stays, or was asked for at another door."""
     return max(0, -order.number)
 

@@ -3,13 +3,12 @@
 from polaris.exchange.gateway.broadcast import Broadcast
 from polaris.exchange.gateway.coinbase.account import Account
 from polaris.exchange.gateway.coinbase.channels import PACE, Channels
-from polaris.exchange.gateway.coinbase.ends import Ends
 from polaris.exchange.gateway.coinbase.history import History
 from polaris.exchange.gateway.coinbase.preview import Preview
 from polaris.exchange.gateway.coinbase.products import Products
 from polaris.exchange.gateway.coinbase.public import Public
 from polaris.exchange.gateway.coinbase.server import CoinbaseServer
-from polaris.exchange.gateway.coinbase.trading import ORIGIN, Trading
+from polaris.exchange.gateway.coinbase.trading import Trading
 from polaris.exchange.gateway.coinbase.user import Users
 from polaris.exchange.gateway.venue import Venue
 
@@ -25,6 +24,4 @@ def serve_coinbase(server: CoinbaseServer, venue: Venue, broadcast: Broadcast) -
         server.add(*part.endpoints())
     server.channels = channels = Channels(server, venue, products, Users(venue, products))
     broadcast.join(channels)
-    ends = Ends(venue, ORIGIN)
-    for tick in (channels.tick, ends.tick):
-        venue.every(PACE, tick)
+    venue.every(PACE, channels.tick)

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from polaris.exchange import words as w
 from polaris.exchange.gateway.coinbase import errors, names, reports
+from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown, list_name, shown, stop_name
 from polaris.exchange.gateway.coinbase.call import Call
 from polaris.exchange.gateway.coinbase.errors import Failure
 from polaris.exchange.gateway.coinbase.figures import Figures
 from polaris.exchange.gateway.coinbase.products import Products
 from polaris.exchange.gateway.coinbase.server import ROOT, Endpoint
 from polaris.exchange.gateway.coinbase.wanted import Wanted, price_of, read, side_of, size_of
+from polaris.exchange.gateway.ending import ending
 from polaris.exchange.gateway.keys import TRADE
-from polaris.exchange.gateway.orders import Change, Order
+from polaris.exchange.gateway.orders import NAMES_LIST, Change, Order
 from polaris.exchange.gateway.venue import Refused, Venue, command, note
 from polaris.exchange.words import Events
 
@@ -49,7 +51,7 @@ class Trading:
             raise errors.invalid(str(cause)) from None
         known = self._venue.register.named(call.account, name)
         if known is not None:
-            return self._placed(known)
+            return self._placed(shown(known))
         configuration = call.body.get("order_configuration")
         try:
             wanted, _ = self.read(call)
@@ -72,6 +74,7 @@ class Trading:
 
     def _submit(self, call: Call, name: str, wanted: Wanted, configuration: Any) -> None:
         order_id, account = self._venue.new_order_id(), call.account
+        order_ids = [order_id, self._venue.new_order_id()] if wanted.bracket else [order_id]
         if not self._venue.claim(account, name, order_id, wanted.book):  # one of this name is on its way
             self._venue.after(lambda: call.settle(lambda: self._made_before(account, name)))
             return
@@ -80,28 +83,47 @@ class Trading:
             self._venue.release(account, name)
             call.settle(lambda: self._outcome(changes, configuration))
 
-        said = note(call.received, name, number=-wanted.ends, origin=ORIGIN)
+        commands, notes = self._commands(call, name, wanted, order_ids)
         try:
-            self._venue.ask([wanted.command(order_id, account)], [said], placed)
+            self._venue.ask(commands, notes, placed, ending(self._venue, order_ids, wanted.ends, account, note(call.received, origin=ORIGIN)))
         except Refused as refused:
             self._venue.release(account, name)
             raise errors.unavailable(str(refused)) from None
+
+    def _commands(self, call: Call, name: str, wanted: Wanted, order_ids: list[int]) -> tuple[list[bytes], list[bytes]]:
+        """What places an order, with its notes: a bracket is a list of two, whose name travels in the note of a CLOCK before them."""
+        if not wanted.bracket:
+            return [wanted.command(order_ids[0], call.account)], [note(call.received, name, number=-wanted.ends, origin=ORIGIN)]
+        first, second = order_ids
+        list_id = self._venue.new_list_id()
+        commands = [
+            command(w.CLOCK, price=self._venue.now()),
+            wanted.command(first, call.account, w.OCO_FIRST),
+            wanted.stop().command(second, call.account, w.OCO_SECOND),
+        ]
+        notes = [
+            note(call.received, list_name(first), list_id=list_id, origin=ORIGIN, kind=NAMES_LIST),
+            note(call.received, name, number=-wanted.ends, list_id=list_id, origin=ORIGIN),
+            note(call.received, stop_name(first), number=-wanted.ends, list_id=list_id, origin=ORIGIN),
+        ]
+        return commands, notes
 
     def _outcome(self, changes: list[Change], configuration: Any) -> Any:
         if not changes:
             raise errors.broken()
         first = changes[0]
         if first.kind == w.REJECTED or first.order is None:
-            return errors.failed(first.reason).document(configuration)
-        return self._placed(first.order)
+            reasons = [change.reason for change in changes if change.kind == w.REJECTED and change.reason != w.LIST_REFUSED]
+            return errors.failed(reasons[0] if reasons else w.LIST_REFUSED).document(configuration)
+        return self._placed(shown(first.order))
 
     def _made_before(self, account: int, name: str) -> Any:
         known = self._venue.register.named(account, name)
         if known is None:
             raise errors.unavailable("the order of this name was refused; it may be sent again")
-        return self._placed(known)
+        return self._placed(shown(known))
 
-    def _placed(self, order: Order) -> Any:
+    def _placed(self, order: Shown) -> Any:
         """An order that was taken."""
         figures, name = self._products.figures[order.book], names.order_name(order.book, order.order_id)
         response = {
@@ -128,8 +150,8 @@ class Trading:
             raise errors.invalid("order_ids is to be a list of order ids")
         if len(asked) > MOST_CANCELS:
             raise errors.invalid(f"{len(asked)} orders; expected at most {MOST_CANCELS}")
-        found = {each: self.find(call.account, each) for each in dict.fromkeys(asked)}
-        living = [order.order_id for order in found.values() if order is not None and order.alive]
+        found = {each: legs_of(self.find(call.account, each)) for each in dict.fromkeys(asked)}
+        living = [leg.order_id for legs in found.values() for leg in legs if leg.alive]
 
         def answer(changes: list[Change]) -> Any:
             ended = {change.order_id for change in changes if change.kind == w.CANCELLED}
@@ -137,8 +159,7 @@ class Trading:
                 raise errors.broken()
             told, before = [], set()
             for each in asked:
-                order = found[each]
-                done = order is not None and order.order_id in ended and each not in before
+                done = any(leg.order_id in ended for leg in found[each]) and each not in before
                 reason = "UNKNOWN_CANCEL_FAILURE_REASON" if done else "DUPLICATE_CANCEL_REQUEST" if each in before else "UNKNOWN_CANCEL_ORDER"
                 told.append({"success": done, "failure_reason": reason, "order_id": each})
                 before.add(each)
@@ -219,6 +240,12 @@ class Trading:
             self._venue.ask(commands, [note(call.received, origin=ORIGIN) for _ in commands], reply, decide)
         except Refused as refused:
             raise errors.unavailable(str(refused)) from None
+
+
+def legs_of(order: Order | None) -> list[Order]:
+    """The core's orders behind one that a client named: a bracket has two, and either may be the one that lives when it is cancelled."""
+    one = shown(order) if order is not None else None
+    return [one.limit, one.stop] if isinstance(one, Bracket) else [one] if one is not None else []
 
 
 def not_edited(failure: Failure) -> Any:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 from polaris.exchange.gateway.coinbase import reports
+from polaris.exchange.gateway.coinbase.brackets import Shown, each_once
 from polaris.exchange.gateway.coinbase.call import encode
 from polaris.exchange.gateway.coinbase.products import Products
-from polaris.exchange.gateway.orders import Change, Order
+from polaris.exchange.gateway.orders import Change
 from polaris.exchange.gateway.venue import Venue
 
 AT_ONCE: Final = 50  # orders of one event of a snapshot
@@ -21,8 +22,8 @@ class Reading:
 
     def changed(self, changes: list[Change]) -> None:
         """The orders that one command changed, as they are now, each once."""
-        orders = {change.order.order_id: change.order for change in changes if change.order is not None}
-        wanted = [order for order in orders.values() if not self._books or order.book in self._books]
+        changed = each_once(change.order for change in changes if change.order is not None)
+        wanted = [order for order in changed if not self._books or order.book in self._books]
         if wanted:
             self._send(self._users.event("update", self._account, wanted))
 
@@ -48,11 +49,11 @@ class Users:
 
     def open_orders(self, account: int, books: Collection[int]) -> Iterator[bytes]:
         """The snapshot: every order that lives, fifty an event, at least one event."""
-        orders = [order for order in self._venue.register.open(account) if not books or order.book in books]
+        orders = each_once(order for order in self._venue.register.open(account) if not books or order.book in books)
         for start in range(0, max(1, len(orders)), AT_ONCE):
             yield self.event("snapshot", account, orders[start : start + AT_ONCE])
 
-    def event(self, kind: str, account: int, orders: Sequence[Order]) -> bytes:
+    def event(self, kind: str, account: int, orders: Sequence[Shown]) -> bytes:
         """One event of these orders."""
         owner = self._venue.register.owner(account)
         told = [reports.user_order(self._products.figures[order.book], order, reports.trades_of(owner, order)) for order in orders]

@@ -8,6 +8,7 @@ Source: Coinbase Advanced Trade API documentation, "Create Order" (OrderConfigur
 from typing import Any, Final, NamedTuple
 
 from polaris.domain.orders import BUY, SELL
+from polaris.exchange.gateway.coinbase.brackets import worst_price
 from polaris.exchange.gateway.coinbase.call import flag_of, text_of
 from polaris.exchange.gateway.coinbase.errors import Failure, invalid
 from polaris.exchange.gateway.coinbase.figures import Figures
@@ -15,6 +16,7 @@ from polaris.exchange.gateway.coinbase.times import moment
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.listing import FilterFailed
 from polaris.exchange.words import (
+    ALONE,
     DECREMENT,
     FOK,
     GTC,
@@ -36,7 +38,10 @@ LIMIT_FOK: Final = "limit_limit_fok"
 LIMIT_IOC: Final = "sor_limit_ioc"
 STOP_GTC: Final = "stop_limit_stop_limit_gtc"
 STOP_GTD: Final = "stop_limit_stop_limit_gtd"
-TIMES: Final = {LIMIT_GTC: GTC, LIMIT_GTD: GTC, LIMIT_FOK: FOK, LIMIT_IOC: IOC, STOP_GTC: GTC, STOP_GTD: GTC}
+BRACKET_GTC: Final = "trigger_bracket_gtc"
+BRACKET_GTD: Final = "trigger_bracket_gtd"
+TIMES: Final = {LIMIT_FOK: FOK, LIMIT_IOC: IOC, **dict.fromkeys((LIMIT_GTC, LIMIT_GTD, STOP_GTC, STOP_GTD, BRACKET_GTC, BRACKET_GTD), GTC)}
+WITH_END: Final = frozenset({LIMIT_GTD, STOP_GTD, BRACKET_GTD})
 STOP_UP: Final = "STOP_DIRECTION_STOP_UP"
 STOP_DOWN: Final = "STOP_DIRECTION_STOP_DOWN"
 MOST_DIGITS: Final = 40
@@ -45,7 +50,8 @@ MOST_DIGITS: Final = 40
 class Wanted(NamedTuple):
     """A new order.
 
-    ends  ns UTC when it is to end; 0: it stays
+    ends     ns UTC when it is to end; 0: it stays
+    bracket  ticks where a bracket's stop is triggered; 0: no bracket
     """
 
     book: int
@@ -56,13 +62,18 @@ class Wanted(NamedTuple):
     quantity: int
     trigger: int
     ends: int
+    bracket: int = 0
 
-    def command(self, order_id: int, account: int) -> bytes:
+    def command(self, order_id: int, account: int, role: int = ALONE) -> bytes:
         """As the core takes it. Where it would trade with its own account both orders shrink, as at Coinbase."""
         return command(
             SUBMIT, order_id=order_id, book=self.book, side=self.side, order_type=self.order_type, time_in_force=self.time_in_force, price=self.price,
-            quantity=self.quantity, trigger=self.trigger, account=account, prevention=DECREMENT,
+            quantity=self.quantity, trigger=self.trigger, account=account, prevention=DECREMENT, role=role,
         )  # fmt: skip
+
+    def stop(self) -> "Wanted":
+        """The stop of a bracket."""
+        return self._replace(order_type=STOP_LIMIT, price=worst_price(self.side, self.bracket), trigger=self.bracket)
 
 
 def side_of(text: str) -> int:
@@ -89,7 +100,7 @@ def read(configuration: Any, side: int, book: int, figures: Figures, now: int) -
         raise Failure("UNSUPPORTED_ORDER_CONFIGURATION", f"{kind[:40]} is not supported; there are {MARKET_IOC}, {', '.join(TIMES)}")
     if "quote_size" in terms:
         raise Failure("UNSUPPORTED_ORDER_CONFIGURATION", f"{kind} takes base_size, not quote_size")
-    order_type, time_in_force, trigger, ends = LIMIT, TIMES[kind], 0, 0
+    order_type, time_in_force, trigger, ends, bracket = LIMIT, TIMES[kind], 0, 0, 0
     if kind in (STOP_GTC, STOP_GTD):
         direction, trigger = text_of(terms, "stop_direction", STOP_UP if side == BUY else STOP_DOWN), price_of(figures, text_of(terms, "stop_price"))
         if direction not in (STOP_UP, STOP_DOWN):
@@ -97,9 +108,14 @@ def read(configuration: Any, side: int, book: int, figures: Figures, now: int) -
         order_type = STOP_LIMIT if (direction == STOP_UP) == (side == BUY) else TAKE_PROFIT_LIMIT
     elif kind in (LIMIT_GTC, LIMIT_GTD) and flag_of(terms, "post_only"):
         time_in_force = POST_ONLY
-    if kind in (LIMIT_GTD, STOP_GTD):
+    if kind in WITH_END:
         ends = _end(text_of(terms, "end_time"), now)
-    return Wanted(book, side, order_type, time_in_force, price_of(figures, text_of(terms, "limit_price")), size_of(figures, text_of(terms, "base_size")), trigger, ends)
+    price, size = price_of(figures, text_of(terms, "limit_price")), size_of(figures, text_of(terms, "base_size"))
+    if kind in (BRACKET_GTC, BRACKET_GTD):
+        bracket = price_of(figures, text_of(terms, "stop_trigger_price"))
+        if (bracket - price) * side <= 0:
+            raise Failure("INVALID_REQUEST", "stop_trigger_price is to be above limit_price to buy, below it to sell", "PREVIEW_INVALID_STOP_PRICE")
+    return Wanted(book, side, order_type, time_in_force, price, size, trigger, ends, bracket)
 
 
 def price_of(figures: Figures, written: str) -> int:

@@ -7,10 +7,11 @@ one that was seen before is refused, or with PossResend answered with how its or
 CancelOrdersOnDisconnect (8013) of the logon: Y cancels every order of the account when the line ends, S those of this session.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from polaris.exchange import words as core
+from polaris.exchange.gateway.ending import ending
 from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import Field, Message, timestamp
 from polaris.exchange.gateway.fix.reports import EXEC_TYPES, REJECTED, STATUSES, Reports, moments
@@ -163,27 +164,14 @@ class Trading:
                 self._refuse(message, REASONS.get(changes[0].reason, OTHER), core.REASON_NAMES[changes[0].reason], order_id)
 
         try:
-            self._venue.ask([wanted.command(order_id, self.account)], [self._note(name)], answer, self._ending(order_id, wanted))
+            follow = ending(self._venue, [order_id], wanted.ends, self.account, self._note(""))
+            self._venue.ask([wanted.command(order_id, self.account)], [self._note(name)], answer, follow)
         except Refused:
             self._venue.release(self.account, name)
             raise
         self._pending[name] = order_id
         if wanted.ends:
             self._session.record.order_ends(order_id, wanted.ends)
-
-    def _ending(self, order_id: int, wanted: Wanted) -> Callable[[Events], More | None] | None:
-        """What follows an order that is to end at a time, and lives."""
-        if not wanted.ends:
-            return None
-
-        def follow(_: Events) -> More | None:
-            if not self._venue.core.open(order_id):
-                return None
-            if wanted.ends <= self._venue.now():
-                return [command(core.CANCEL, order_id=order_id, account=self.account)], [self._note("")]
-            return [command(core.EXPIRE_AT, order_id=order_id, price=wanted.ends, account=self.account)], [self._note("")]
-
-        return follow
 
     def _cancel(self, message: Message) -> None:
         order_id, name = self._which(message), message.get(w.CL_ORD_ID)

@@ -14,8 +14,11 @@ from tests.unit.exchange.gateway.coinbase.asked import Asker, Here
 
 QUICK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = ["0.01", "50000", "0", "-1", "1e5", "", "NaN", "1.000000000000000000001", "9" * 60, "٣", ".", "1.", ".5", "+1", " 1", "1_0"]
-TERMS = ["base_size", "quote_size", "limit_price", "stop_price", "stop_direction", "end_time", "post_only"]
-KINDS = ["market_market_ioc", "limit_limit_gtc", "limit_limit_gtd", "limit_limit_fok", "sor_limit_ioc", "stop_limit_stop_limit_gtc", "stop_limit_stop_limit_gtd", "trigger_bracket_gtc"]
+TERMS = ["base_size", "quote_size", "limit_price", "stop_price", "stop_direction", "stop_trigger_price", "end_time", "post_only"]
+KINDS = [
+    "market_market_ioc", "limit_limit_gtc", "limit_limit_gtd", "limit_limit_fok", "sor_limit_ioc", "stop_limit_stop_limit_gtc", "stop_limit_stop_limit_gtd",
+    "trigger_bracket_gtc", "trigger_bracket_gtd", "twap_limit_gtd",
+]  # fmt: skip
 ENDS = ["2030-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]
 PATHS = [
     "time", "market/products", "market/products/BTC-USDT", "market/products/BTC-USDT/ticker", "market/products/BTC-USDT/candles", "market/product_book",

@@ -1,14 +1,20 @@
 """Orders in Coinbase's words: what is taken, refused, found, cancelled, edited."""
 
+import json
 import uuid
 
 import pytest
 
-from polaris.exchange.gateway.coinbase.ends import Ends
+from polaris.domain.orders import SELL
+from polaris.exchange import words as w
+from polaris.exchange.core import Exchange
+from polaris.exchange.gateway.coinbase.products import Products
 from polaris.exchange.gateway.coinbase.times import written
+from polaris.exchange.gateway.coinbase.user import Users
 from polaris.exchange.gateway.keys import READ
+from polaris.exchange.gateway.venue import command, note
 from tests.e2e.small_venue import until
-from tests.unit.exchange.gateway.bare import START, Held
+from tests.unit.exchange.gateway.bare import RICH, START, Held
 from tests.unit.exchange.gateway.coinbase.asked import SECOND, Asker, Here
 
 LIMIT = {"limit_limit_gtc": {"base_size": "0.01", "limit_price": "50000"}}
@@ -135,20 +141,151 @@ async def test_an_order_with_an_end_ends_then_and_says_when(here):
     assert (order["status"], order["time_in_force"]) == ("OPEN", "GOOD_UNTIL_DATE_TIME")
     assert order["order_configuration"]["limit_limit_gtd"]["end_time"] == end
     here.clock.now += 61 * SECOND
+    here.venue.ask((), ())
     await until(lambda: not here.venue.register.open(1))
     assert (await me.order_of(told["order_id"]))["status"] == "EXPIRED"
 
 
-async def test_an_end_that_passed_while_the_venue_was_down_is_made_up_for(here):
+@pytest.mark.parametrize("configuration", ["limit_limit_gtd", "trigger_bracket_gtd"])
+async def test_an_end_that_passed_while_the_venue_was_down_is_made_up_for(configuration):
+    """Who runs the journal's commands again has an order that ends by itself."""
+    journal = Held()
+    async with Here(journal=journal) as here:
+        me, answers = Asker(here), []
+        terms = {"base_size": "0.01", "limit_price": "50000", "end_time": written(START + 60 * SECOND)}
+        if configuration == "trigger_bracket_gtd":
+            terms["stop_trigger_price"] = "60000"
+        here.server.hear(_call(me, me.order("BUY", {configuration: terms}), answers))
+        here.venue.turn()
+        journal.sync(here.venue)
+        assert b'"success":true' in answers[0]
+    again = Exchange(here.venue.rules)
+    for asset in range(3):
+        again.deposit(1, asset, RICH)
+    for commands in journal.commands:
+        again.run(commands)
+    assert len(again) == (1 if configuration == "limit_limit_gtd" else 2)
+    again.clock(START + 59 * SECOND)
+    assert len(again) > 0
+    again.clock(START + 60 * SECOND)
+    assert len(again) == 0
+
+
+BRACKET = {"trigger_bracket_gtc": {"base_size": "0.01", "limit_price": "55000", "stop_trigger_price": "45000"}}
+
+
+async def trade(here, price):
+    """A last price."""
+    await Asker(here, 3).limit("SELL", "0.001", price)
+    await Asker(here, 2).limit("BUY", "0.001", price)
+
+
+async def test_a_bracket_is_one_order_and_a_cancel_ends_all_of_it(here):
+    await trade(here, "50000")
     me = Asker(here)
-    await me.place("BUY", {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": written(START + 60 * SECOND)}})
-    begun_again = Ends(here.venue, 3)
-    begun_again.tick(START + 59 * SECOND)
-    here.venue.turn()
-    assert len(here.venue.register.open(1)) == 1
-    begun_again.tick(START + 60 * SECOND)
-    here.venue.turn()
+    told = await me.place("SELL", BRACKET, name="mine")
+    assert told["success"] and told["order_configuration"] == BRACKET
+    order = await me.order_of(told["order_id"])
+    assert [order[name] for name in ("status", "order_type", "trigger_status", "order_configuration", "client_order_id", "outstanding_hold_amount")] == [
+        "OPEN", "BRACKET", "STOP_PENDING", BRACKET, "mine", "0.01",
+    ]  # fmt: skip
+    assert (await me.ask("GET", "orders/historical/batch"))["orders"] == [order]
+    assert (await me.ask("GET", "orders/historical/batch", order_types="BRACKET"))["orders"] == [order]
+    assert (await me.place("SELL", BRACKET, name="mine"))["order_id"] == told["order_id"]
+    edited = await me.ask("POST", "orders/edit", {"order_id": told["order_id"], "size": "0.02"})
+    assert edited["errors"][0]["edit_failure_reason"] == "ONLY_LIMIT_ORDER_EDITS_SUPPORTED"
+    held = {each["currency"]: each["hold"]["value"] for each in (await me.ask("GET", "accounts"))["accounts"]}
+    assert held["BTC"] == "0.01", "only one of the two will trade"
+    cancelled = await me.ask("POST", "orders/batch_cancel", {"order_ids": [told["order_id"]]})
+    assert cancelled["results"] == [{"success": True, "failure_reason": "UNKNOWN_CANCEL_FAILURE_REASON", "order_id": told["order_id"]}]
+    assert (await me.order_of(told["order_id"]))["status"] == "CANCELLED"
     assert here.venue.register.open(1) == []
+
+
+async def test_a_bracket_takes_its_profit(here):
+    await trade(here, "50000")
+    me, other = Asker(here), Asker(here, 2)
+    bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await other.limit("BUY", "0.004", "55000")
+    order = await me.order_of(bracket)
+    assert (order["status"], order["filled_size"], order["trigger_status"]) == ("OPEN", "0.004", "INVALID_ORDER_TYPE"), "its stop is gone"
+    await other.limit("BUY", "0.006", "55000")
+    order = await me.order_of(bracket)
+    assert (order["status"], order["filled_size"], order["average_filled_price"], order["number_of_fills"]) == ("FILLED", "0.01", "55000", "2")
+    assert {fill["order_id"] for fill in (await me.ask("GET", "orders/historical/fills", order_ids=bracket))["fills"]} == {bracket}
+    assert here.venue.register.open(1) == []
+
+
+@pytest.mark.parametrize(("side", "limit", "stop", "worst"), [("SELL", "55000", "45000", "42750"), ("BUY", "45000", "55000", "57750")])
+async def test_a_bracket_stops_its_loss_five_percent_beyond_its_trigger_at_worst(here, side, limit, stop, worst):
+    await trade(here, "50000")
+    me, other = Asker(here), Asker(here, 2)
+    told = await me.place(side, {"trigger_bracket_gtc": {"base_size": "0.01", "limit_price": limit, "stop_trigger_price": stop}})
+    assert told["success"]
+    await trade(here, stop)
+    order = await me.order_of(told["order_id"])
+    assert (order["status"], order["trigger_status"], order["order_type"]) == ("OPEN", "STOP_TRIGGERED", "BRACKET")
+    (resting,) = here.venue.register.open(1)
+    assert here.venue.rules.listings[0].price_text(resting.price) == f"{worst}.00"
+    await other.limit("BUY" if side == "SELL" else "SELL", "0.01", worst)
+    order = await me.order_of(told["order_id"])
+    assert (order["status"], order["average_filled_price"], order["order_configuration"]["trigger_bracket_gtc"]["stop_trigger_price"]) == ("FILLED", worst, stop)
+    (fill,) = (await me.ask("GET", "orders/historical/fills"))["fills"]
+    assert (fill["order_id"], fill["size"]) == (told["order_id"], "0.01")
+
+
+async def test_a_triggered_bracket_is_cancelled_by_its_name(here):
+    await trade(here, "50000")
+    me = Asker(here)
+    bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await trade(here, "45000")
+    assert (await me.ask("POST", "orders/batch_cancel", {"order_ids": [bracket]}))["results"][0]["success"]
+    assert (await me.order_of(bracket))["status"] == "CANCELLED" and here.venue.register.open(1) == []
+
+
+async def test_a_bracket_with_an_end_ends_then_also_once_it_is_triggered(here):
+    await trade(here, "50000")
+    me = Asker(here)
+    end = written(START + 60 * SECOND)
+    brackets = [(await me.place("SELL", {"trigger_bracket_gtd": {**BRACKET["trigger_bracket_gtc"], "stop_trigger_price": stop, "end_time": end}})) for stop in ("45000", "40000")]
+    await trade(here, "45000")
+    first, second = [each["order_id"] for each in brackets]
+    assert [(await me.order_of(each))["trigger_status"] for each in (first, second)] == ["STOP_TRIGGERED", "STOP_PENDING"]
+    here.clock.now += 61 * SECOND
+    here.venue.ask((), ())
+    await until(lambda: not here.venue.register.open(1))
+    for each in (first, second):
+        order = await me.order_of(each)
+        assert (order["status"], order["time_in_force"], order["order_configuration"]["trigger_bracket_gtd"]["end_time"]) == ("EXPIRED", "GOOD_UNTIL_DATE_TIME", end)
+
+
+async def test_the_channel_tells_of_a_bracket_as_one_order(here):
+    await trade(here, "50000")
+    me, heard = Asker(here), []
+    users = Users(here.venue, Products(here.venue.rules, here.broadcast.market, here.broadcast.phases))
+    stop = users.listen(1, [], lambda event: heard.append(json.loads(event)))
+    bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await trade(here, "45000")
+    stop()
+    told = [[(order["order_id"], order["order_type"], order["trigger_status"], order["stop_price"]) for order in event["orders"]] for event in heard]
+    assert told == [[(bracket, "Bracket", state, "45000")] for state in ("STOP_PENDING", "STOP_TRIGGERED")]
+    (event,) = [json.loads(each) for each in users.open_orders(1, [])]
+    assert [order["order_id"] for order in event["orders"]] == [bracket]
+
+
+async def test_a_pair_of_another_dialect_is_two_orders(here):
+    await trade(here, "50000")
+    me, terms = Asker(here), {"book": 0, "side": SELL, "quantity": 100, "account": 1}
+    first, list_id = here.venue.new_order_id(), here.venue.new_list_id()
+    here.venue.ask(
+        [
+            command(w.SUBMIT, order_id=first, order_type=w.LIMIT, price=5_500_000, role=w.OCO_FIRST, **terms),
+            command(w.SUBMIT, order_id=here.venue.new_order_id(), order_type=w.STOP_LIMIT, price=4_400_000, trigger=4_500_000, role=w.OCO_SECOND, **terms),
+        ],
+        [note(START, name, list_id=list_id) for name in ("a", "b")],
+    )
+    await until(lambda: len(here.venue.register.open(1)) == 2)
+    assert [order["order_type"] for order in (await me.ask("GET", "orders/historical/batch"))["orders"]] == ["STOP_LIMIT", "LIMIT"]
 
 
 async def test_a_fill_is_told_to_both_with_fees_in_the_quote(here):
@@ -179,7 +316,9 @@ async def test_a_fill_is_told_to_both_with_fees_in_the_quote(here):
         ("BUY", {"limit_limit_gtc": {"quote_size": "1", "base_size": "1", "limit_price": "60000"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
         ("BUY", {"market_market_ioc": {"quote_size": "1", "base_size": "1"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
         ("BUY", {"market_market_ioc": {"quote_size": "0.5"}}, "INVALID_REQUEST"),
-        ("BUY", {"trigger_bracket_gtc": {"base_size": "1"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
+        ("BUY", {"trigger_bracket_gtc": {"base_size": "1", "limit_price": "50000", "stop_trigger_price": "49000"}}, "INVALID_REQUEST"),
+        ("SELL", {"trigger_bracket_gtc": {"base_size": "1", "limit_price": "50000", "stop_trigger_price": "51000"}}, "INVALID_REQUEST"),
+        ("BUY", {"twap_limit_gtd": {"base_size": "1"}}, "UNSUPPORTED_ORDER_CONFIGURATION"),
         ("HOLD", LIMIT, "INVALID_SIDE"),
         ("BUY", {"limit_limit_gtd": {"base_size": "0.01", "limit_price": "50000", "end_time": "2001-01-01T00:00:00Z"}}, "INVALID_REQUEST"),
     ],
@@ -317,7 +456,6 @@ async def test_where_the_venue_takes_nothing_the_name_stays_free():
 
 
 def _call(me, body, answers):
-    import json
     from types import SimpleNamespace
 
     token = me.signer.token(me.here.clock() // SECOND, "POST api.coinbase.com/api/v3/brokerage/orders")
