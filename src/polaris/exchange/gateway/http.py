@@ -1,12 +1,16 @@
 """One port for HTTP and WebSockets: httptools reads requests, an upgrade hands its connection to picows.
 
 Requests of one connection are answered in their order, however many came at once; each is a plain object that a handler answers
-at once or later. What a peer may send, leave open or leave unread is bounded; beyond it he is sent away with a reason.
+at once or later. What a peer may send, leave open or leave unread is bounded; beyond it he is sent away, and why is counted. Who does not
+read his answers is not read either: his next request waits until he has taken what he asked for.
 """
 
 import asyncio
+import binascii
 import logging
-from collections import deque
+import resource
+from base64 import b64decode
+from collections import Counter, deque
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, Protocol, Self
@@ -24,8 +28,14 @@ BODY_BYTES: Final = 64 * 1024
 MESSAGE_BYTES: Final = 64 * 1024  # of one WebSocket message
 AT_ONCE: Final = 64  # requests of a connection that wait for their answers; beyond, it is not read
 CONNECTIONS: Final = 4096
-IDLE_S: Final = 60.0  # a connection without a request so long is closed
-HANDSHAKE: Final = b"GET %b HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: %b\r\nSec-WebSocket-Key: %b\r\n\r\n"
+IDLE_S: Final = 60.0  # a connection without a request so long is closed, and one that takes no answer so long
+REQUEST_S: Final = 10.0  # within which a request must be whole, from its first byte on
+SLOW: Final = "a request that did not end"
+IDLE: Final = "nothing asked"
+UNREAD: Final = "answers left unread"
+MANY: Final = "too many connections"
+HANDSHAKE: Final = b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
+KEY_BYTES: Final = 16  # of a handshake's nonce
 HEADS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 JSON_TYPE: Final = b"Content-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n"
 
@@ -75,12 +85,23 @@ def pairs(text: str) -> list[tuple[str, str]]:
     return [(unquote_plus(name), unquote_plus(value)) for name, _, value in (part.partition("=") for part in text.split("&") if part)]
 
 
+def most_connections() -> int:
+    """How many one port may hold: a quarter of the files this process may open is left to each of them."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if files == resource.RLIM_INFINITY else min(CONNECTIONS, files // 4)
+
+
 class Connection(asyncio.Protocol):
-    """One peer before (or without) an upgrade."""
+    """One peer before (or without) an upgrade.
+
+    heard  loop time of the last byte or answer
+    begun  loop time of the first byte of a request that is not whole yet; 0.0 between two
+    full   loop time since when answers lie unread; 0.0 where they do not
+    """
 
     def __init__(self, server: "HttpServer") -> None:
         self.address = ""
-        self.heard = 0.0  # loop time of the last byte or answer
+        self.heard = self.begun = self.full = 0.0
         self._server = server
         self._transport: Any = None
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -104,7 +125,9 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         self.heard = self._server.loop.time()
-        if len(self._server.connections) >= CONNECTIONS:
+        if len(self._server.connections) >= self._server.most:
+            self._closing = True
+            self._server.sent_away[MANY] += 1
             transport.abort()
             return
         self._server.connections.add(self)
@@ -125,13 +148,24 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(self._fault)
             return
-        if self._waiting and not self._answering and not self._handed:
-            self._next()
+        self._go_on()
+
+    def pause_writing(self) -> None:
+        self.full = self._server.loop.time()
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.full = 0.0
+        self._go_on()
+        self._read_on()
 
     def eof_received(self) -> bool:
         return False
 
     # what the parser calls
+
+    def on_message_begin(self) -> None:
+        self.begun = self._server.loop.time()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -149,6 +183,7 @@ class Connection(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
+        self.begun = 0.0
         if self._parser.should_upgrade():
             return
         path, _, query = self._url.decode("latin-1").partition("?")
@@ -170,14 +205,13 @@ class Connection(asyncio.Protocol):
         head += b"\r\n" if request.keep_alive else b"Connection: close\r\n\r\n"
         self._transport.write(head + body)
         self.heard = self._server.loop.time()
-        if len(self._waiting) == AT_ONCE:
-            self._transport.resume_reading()
         self._waiting.popleft()
         self._handed = False
         if not request.keep_alive:
             self.close()
-        elif not self._answering:
-            self._next()
+            return
+        self._read_on()
+        self._go_on()
 
     def close(self) -> None:
         """Close once everything written is sent."""
@@ -185,15 +219,43 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         self._transport.close()
 
-    @property
-    def idle(self) -> bool:
-        return not self._waiting
+    def overdue(self, now: float) -> str:
+        """Why it is to end; "" where it may stay."""
+        if self.full:
+            return UNREAD if now - self.full > IDLE_S else ""
+        if self._waiting:
+            return ""
+        if self.begun:
+            return SLOW if now - self.begun > REQUEST_S else ""
+        return IDLE if now - self.heard > IDLE_S else ""
+
+    def send_away(self, why: str) -> None:
+        """End it for something the peer did or left undone."""
+        self._server.sent_away[why] += 1
+        if why == SLOW:
+            self._refuse(408)
+        elif why == UNREAD:
+            self._closing = True
+            self._waiting.clear()
+            self._transport.abort()
+        else:
+            self.close()
+
+    def _read_on(self) -> None:
+        """Read again, where nothing that was asked or answered is too much."""
+        if not self.full and len(self._waiting) < AT_ONCE and not self._closing and not self._transport.is_reading():
+            self.begun = self.begun and self._server.loop.time()  # what was not read was not late
+            self._transport.resume_reading()
+
+    def _go_on(self) -> None:
+        if self._waiting and not self._answering and not self._handed:
+            self._next()
 
     def _next(self) -> None:
-        """Hand on what waits, one after the other, as long as the answers come at once."""
+        """Hand on what waits, one after the other, as long as the answers come at once and are taken."""
         self._answering = True
         try:
-            while self._waiting:
+            while self._waiting and not self.full:
                 request = self._waiting[0]
                 self._handed = True
                 self._server.routes.hear(request)
@@ -217,38 +279,44 @@ class Connection(asyncio.Protocol):
     def _upgrade(self, rest: bytes) -> None:
         path, _, query = self._url.decode("latin-1").partition("?")
         request = Request(self, "GET", path, query, self._headers, b"", False)
-        if self._waiting or self._headers.get("upgrade", "").lower() != "websocket":
+        key = self._headers.get("sec-websocket-key", "")
+        known = self._parser.get_method() == b"GET" and self._headers.get("upgrade", "").lower() == "websocket"
+        if self._waiting or not known or self._headers.get("sec-websocket-version") != "13" or not _is_nonce(key):
             self._refuse(400)
             return
         listener = self._server.routes.upgrade(request)
         if listener is None:
             self._refuse(404)
             return
-        version, key = (self._headers.get(f"sec-websocket-{name}", "").encode("latin-1") for name in ("version", "key"))
         self._server.connections.discard(self)
         self._closing = True
         socket = self._server.socket(listener)
         socket.connection_made(self._transport)
         self._transport.set_protocol(socket)
-        for data in (HANDSHAKE % (self._url, version, key), rest):
+        for data in (HANDSHAKE % key.encode("ascii"), rest):
             _feed(socket, data)
 
 
 class HttpServer:
     """Listens on loopback and hands what comes to `routes`.
 
-    port    0 takes a free one; `port` holds it after `start`
-    ping_s  a WebSocket idle so long is pinged, and dropped without a pong after as long again
+    port       0 takes a free one; `port` holds it after `start`
+    ping_s     a WebSocket idle so long is pinged, and dropped without a pong after as long again
+    most       connections at once, sockets not counted
+    sent_away  how many peers, by what for
     """
 
     def __init__(self, routes: Routes, port: int = 0, ping_s: float = 20.0) -> None:
         self.routes = routes
         self.port = port
         self.connections: set[Connection] = set()
+        self.most = most_connections()
+        self.sent_away: Counter[str] = Counter()
         self.loop: asyncio.AbstractEventLoop
         self._ping_s = ping_s
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
+        self._said: Counter[str] = Counter()
 
     async def start(self) -> Self:
         """Listen; a second start changes nothing. Raises Unavailable where the port is taken."""
@@ -259,7 +327,7 @@ class HttpServer:
             except OSError as cause:
                 raise Unavailable(f"port {self.port} on {HOST} can't be opened: {cause.strerror or cause}; choose another, or 0 for any free one") from cause
             self.port = self._server.sockets[0].getsockname()[1]
-            self._sweep = self.loop.call_later(IDLE_S / 4, self._sweep_idle)
+            self._sweep = self.loop.call_later(REQUEST_S / 4, self._sweep_overdue)
         return self
 
     async def close(self) -> None:
@@ -281,11 +349,24 @@ class HttpServer:
         idle, strategy = self._ping_s, WSAutoPingStrategy.PING_WHEN_IDLE
         return WSProtocol(None, None, False, only, log, True, 5, True, idle, idle, strategy, True, MESSAGE_BYTES, None, 16 * 1024)
 
-    def _sweep_idle(self) -> None:
-        oldest = self.loop.time() - IDLE_S
-        for connection in [each for each in self.connections if each.idle and each.heard < oldest]:
-            connection.close()
-        self._sweep = self.loop.call_later(IDLE_S / 4, self._sweep_idle)
+    def _sweep_overdue(self) -> None:
+        """Send away who keeps a place for nothing, and say how many went since the last look."""
+        now = self.loop.time()
+        for connection, why in [(each, why) for each in self.connections if (why := each.overdue(now))]:
+            connection.send_away(why)
+        for why, count in (self.sent_away - self._said).items():
+            if why != IDLE:
+                log.warning("port %d: %d connections were sent away: %s", self.port, count, why)
+        self._said = self.sent_away.copy()
+        self._sweep = self.loop.call_later(REQUEST_S / 4, self._sweep_overdue)
+
+
+def _is_nonce(key: str) -> bool:
+    """Whether a handshake's key is one: 16 bytes in base64."""
+    try:
+        return len(b64decode(key, validate=True)) == KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _feed(socket: Any, data: bytes) -> None:

@@ -13,6 +13,9 @@ from polaris.exchange.gateway.http import AT_ONCE, BODY_BYTES, HEAD_BYTES, HttpS
 from polaris.exchange.gateway.socket import Socket, Sockets, frame
 from tests.unit.exchange.gateway.asking import until
 
+HANDSHAKE = b" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+NONCE = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
 
 class Echo(Socket):
     def heard(self, text):
@@ -124,7 +127,11 @@ async def test_a_connection_is_closed_when_its_client_asks_for_it():
         (b"GET / HTTP/1.1\r\nA: " + b"a" * (HEAD_BYTES + 1) + b"\r\n\r\n", 431),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (BODY_BYTES + 1) + b"a" * (BODY_BYTES + 1), 413),
         (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 400),
-        (b"GET /no HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 404),
+        (b"GET /no" + HANDSHAKE + NONCE, 404),
+        (b"GET /ws" + HANDSHAKE + b"\r\n", 400),
+        (b"GET /ws" + HANDSHAKE + b"Sec-WebSocket-Key: short\r\n\r\n", 400),
+        (b"GET /ws" + HANDSHAKE.replace(b"13", b"12") + NONCE, 400),
+        (b"POST /ws" + HANDSHAKE + NONCE, 400),
     ],
 )
 async def test_what_is_no_request_or_too_long_is_refused_and_the_connection_ends(sent, status):
@@ -132,7 +139,7 @@ async def test_what_is_no_request_or_too_long_is_refused_and_the_connection_ends
         writer.write(sent)
         ((told, document),) = await answers(reader, 1)
         assert (told, document["code"]) == (status, -1000)
-        assert server.routes.heard == []
+        assert server.routes.heard == [] and not server.routes.sockets.open
         with contextlib.suppress(ConnectionError):
             assert await asyncio.wait_for(reader.read(), 10) == b""
 
@@ -164,6 +171,7 @@ async def test_an_answer_to_who_is_gone_goes_nowhere():
 
 async def test_a_connection_that_asks_nothing_for_a_minute_is_closed(monkeypatch):
     monkeypatch.setattr(http, "IDLE_S", 0.02)
+    monkeypatch.setattr(http, "REQUEST_S", 0.04)
     async with served() as server, connected(server) as (reader, _):
         assert await asyncio.wait_for(reader.read(), 10) == b""
 

@@ -16,7 +16,7 @@ from polaris.exchange.gateway.binance.call import Answer, Call, Params, encode
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.limits import Limits, OrderCounts, Weights
 from polaris.exchange.gateway.binance.security import Gate, Need, rest_payload
-from polaris.exchange.gateway.http import HttpServer, Request, pairs
+from polaris.exchange.gateway.http import HttpServer, Request, most_connections, pairs
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.socket import Socket, Sockets
 
@@ -68,7 +68,7 @@ class BinanceServer:
         self.gate = Gate(keys)
         self.weights = Weights(limits)
         self.orders = OrderCounts(limits)
-        self.sockets = Sockets()
+        self.sockets = Sockets(most_connections())
         self.private: PrivateStreams | None = None
         self.methods: dict[str, Endpoint] = {}
         self._routes: dict[str, dict[str, Endpoint]] = {}  # path -> HTTP method -> endpoint

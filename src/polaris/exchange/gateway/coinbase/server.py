@@ -17,7 +17,7 @@ from polaris.exchange.gateway.coinbase.call import Call, Query
 from polaris.exchange.gateway.coinbase.errors import Refusal
 from polaris.exchange.gateway.coinbase.limits import Limits, Seconds
 from polaris.exchange.gateway.coinbase.tokens import Tokens
-from polaris.exchange.gateway.http import HttpServer, Request, pairs
+from polaris.exchange.gateway.http import HttpServer, Request, most_connections, pairs
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.socket import Socket, Sockets
 
@@ -59,7 +59,7 @@ class CoinbaseServer:
         self.clock = clock
         self.limits = limits or Limits()
         self.tokens = Tokens(keys)
-        self.sockets = Sockets()
+        self.sockets = Sockets(most_connections())
         self.channels: Opens | None = None
         self._exact: dict[str, dict[str, Endpoint]] = {}  # path -> method -> endpoint
         self._patterns: list[tuple[list[str], dict[str, Endpoint]]] = []  # parts of a path with a name in it
