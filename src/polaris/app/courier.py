@@ -1,55 +1,39 @@
 """Carries the desk's orders to the venues they are for, and brings back what became of them as rows.
 
-    SUBMIT, CANCEL records ─▶ Courier ─▶ OrderEntry of the venue
-            ▲                    │ REPORT rows: accepted, filled, cancelled, expired, rejected
-            └──── the log ◀──────┘
+    SUBMIT, CANCEL records ─▶ Courier ─▶ OrderEntry of the venue          answers to what was asked
+            ▲                    │   ◀── its user stream                  what happens, as it happens
+            │                    └─▶ questions                            after every (re)connection, after every loss, and now and then
+            └──── the log ◀─── REPORT rows: accepted, filled, cancelled, expired, rejected
 
 The core has written the order down before it is heard here, and hears nothing of a venue but by a row of the log: so a replay
-needs no venue. An order is told whole and in order: accepted, then its fills, then its end, and the end not before every lot that
-the venue says is filled was found among its executions. Fills are counted by lots, oldest first, so a restart tells none twice.
+needs no venue. What is told of an order, and in what order, `carried` says. A stream is believed for what it says and never for its
+silence: while it tells, the venue is asked every few seconds, and what that finds and the stream does not tell means another connection.
+An order that was sent is never sent again from here; where nobody knows its fate, `OrderEntry` finds it by its name.
 """
 
 import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import structlog
 
+from polaris.app.carried import Carried, News
 from polaris.domain.errors import PolarisError, Unavailable
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import REPORT, RowBuffer
-from polaris.domain.numbers import MONEY_DECIMALS
-from polaris.domain.orders import (
-    ACCEPT,
-    CANCEL,
-    CANCEL_DONE,
-    CANCEL_TOO_LATE,
-    CANCELLED,
-    CANCELLING,
-    EXPIRE,
-    EXPIRED,
-    FILL_LAST,
-    FILL_PART,
-    FILLED,
-    NONE,
-    OPEN,
-    PARTIAL,
-    PENDING,
-    REJECT,
-    REJECTED,
-    SUBMIT,
-    Records,
-)
-from polaris.venues.orders import Fill, NewOrder, Refusal, Report, Verdict
+from polaris.domain.orders import CANCEL, CANCEL_TOO_LATE, CANCELLING, EXPIRE, FILLED, NONE, OPEN, PARTIAL, REJECT, SUBMIT, Records
+from polaris.venues.orders import Balance, Fill, NewOrder, Refusal, Report, Verdict
+from polaris.venues.private import Deaf, Listening, Missed, Told, Word
 
 SECOND: Final = 1_000_000_000
-POLL_S: Final = 0.25  # between two looks at what works
+POLL_S: Final = 0.25  # between two looks at what works, where no stream tells of it
+CHECK_S: Final = 5.0  # and where one does
+PATIENCE_S: Final = 0.05  # how long an execution that the stream will tell is not asked for
+MUTE_S: Final = 2.0  # what a look found and the stream did not tell by then, it will never tell
+HELD_S: Final = 1.0  # before an order to a venue that gets none is refused: the core would ask again at once
 SINCE_NS: Final = 60 * SECOND  # how long before its order an execution may be dated: the venue's clock is not ours
-ENDS: Final = {CANCELLED: CANCEL_DONE, EXPIRED: EXPIRE, REJECTED: REJECT}
 
 log = structlog.get_logger()
 
@@ -66,35 +50,27 @@ class Entry(Protocol):
     async def find(self, instrument: Instrument, client: str) -> Report | Refusal: ...
     async def open_orders(self, instrument: Instrument) -> list[Report]: ...
     async def fills(self, instrument: Instrument, since: int) -> list[Fill]: ...
+    async def balances(self) -> list[Balance]: ...
     def doubt(self, order: NewOrder) -> None: ...
 
 
-@dataclass(eq=False)
-class Carried:
-    """An order that was sent and has not ended, as far as the core was told.
+class Stream(Protocol):
+    """The user stream of a venue; see `venues.private_session.PrivateSession`."""
 
-    told   lots whose fills the core knows
-    since  ns: no execution of it is older
-    """
-
-    number: int
-    order: NewOrder
-    since: int
-    venue_id: str = ""
-    told: int = 0
-    accepted: bool = False
-    cancelling: bool = False
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)  # one question about it at a time
+    def renew(self, reason: str) -> None: ...
 
 
 class Courier:
     """Orders out, reports in.
 
-    entries  by venue
-    run      names the log these orders stand in: their names at the venues begin with it
-    tell     takes REPORT rows: they go through the log to the core
-    clock    ns
-    answered hears how long an order took, ns, from its record to the venue's answer
+    entries    by venue
+    run        names the log these orders stand in: their names at the venues begin with it
+    tell       takes REPORT rows: they go through the log to the core
+    clock      ns
+    answered   hears how long an order took, ns, from its record to the venue's answer
+    executed   hears how long ago, ns, a fill that is told was made, by the venue's clock
+    streams    by venue, where there are any; what they say comes to `heard`
+    held       why a venue gets no new order at the moment, by venue
     """
 
     def __init__(
@@ -106,12 +82,26 @@ class Courier:
         clock: Callable[[], int],
         *,
         answered: Callable[[int], object] = lambda ns: None,
+        executed: Callable[[int], object] = lambda ns: None,
         poll_s: float = POLL_S,
+        check_s: float = CHECK_S,
     ) -> None:
         self.entries, self.instruments, self.name, self.clock = entries, instruments, run, clock
         self.carried: dict[int, Carried] = {}
+        self.streams: dict[str, Stream] = {}
+        self.held: dict[str, str] = {}
+        self.listening: dict[str, Listening] = {}  # by venue, while its stream tells
         self.troubles = 0  # questions a venue did not answer
-        self._tell, self._answered, self._poll_s = tell, answered, poll_s
+        self.mutes = 0  # streams that were open and did not tell
+        self._tell, self._answered, self._executed, self._poll_s, self._check_s = tell, answered, executed, poll_s, check_s
+        self._names: dict[str, Carried] = {}  # by what the venue calls it on our behalf
+        self._unheard: dict[str, tuple[str, Report, float]] = {}  # what a look found and the stream has not told: venue, report, when; by name
+        self._due: set[str] = set()
+        self._looking: set[str] = set()
+        self._looked: dict[str, float] = defaultdict(float)
+        self._restless: set[str] = set()  # venues that left something unanswered
+        self._told_from: dict[str, int] = defaultdict(int)  # how often a stream began to tell anew, and how often that was when a look began
+        self._looked_from: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._rows = RowBuffer(16)
         self._failed: asyncio.Future[None] | None = None
@@ -124,12 +114,38 @@ class Courier:
             elif record["kind"] == CANCEL and int(record["order"]) in self.carried:
                 self._start(self._cancel(self.carried[int(record["order"])]))
 
+    def heard(self, venue: str, word: Word) -> None:
+        """What the user stream of a venue says."""
+        match word:
+            case Told(report=report, fill=fill):
+                self._streamed(report, fill)
+            case Listening():
+                self.listening[venue] = word
+                log.info("orders heard", venue=venue, said="its user stream tells of them; what was open before is asked for")
+                self._told_from[venue] += 1
+                self.look(venue)
+            case Missed(reason=reason):
+                log.warning("orders missed", venue=venue, said=reason)
+                self._told_from[venue] += 1
+                self.look(venue)
+            case Deaf(reason=reason):
+                self.listening.pop(venue, None)
+                log.warning("orders unheard", venue=venue, said=f"{reason}; it is asked every {self._poll_s:g} s meanwhile")
+
+    def look(self, venue: str) -> None:
+        """Ask a venue how everything that works there stands, now."""
+        self._due.add(venue)
+        if venue not in self._looking:
+            self._looking.add(venue)
+            self._start(self._look(venue))
+
     def resume(self, orders: Iterable[Any]) -> None:
         """Take over the orders of a run that ended (the core's order slots): nobody knows what became of them meanwhile."""
         for slot in orders:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
-                carried.told, carried.accepted = int(slot["filled"]), int(slot["state"]) in (OPEN, PARTIAL)
+                carried.before = carried.told = carried.filled = int(slot["filled"])
+                carried.accepted = int(slot["state"]) in (OPEN, PARTIAL)
                 carried.since = int(slot["sent"]) - SINCE_NS
                 self._entry(carried).doubt(carried.order)
                 if slot["state"] == CANCELLING:
@@ -144,12 +160,16 @@ class Courier:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
                 log.warning("order lapsed", order=carried.number, name=carried.order.client, filled=int(slot["filled"]), lots=carried.order.lots, said="its venue began anew")
-                self._end(carried, EXPIRE)
+                self._told(carried, carried.end(EXPIRE))
 
     @property
     def in_doubt(self) -> int:
         """Orders nobody knows the fate of."""
         return sum(len(entry.doubtful) for entry in self.entries.values())
+
+    def settled(self, venue: str) -> bool:
+        """Whether the core was told of every execution that the venue is known to have made, and the fate of every order is known."""
+        return not self.entries[venue].doubtful and not any(carried.behind for carried in self._at(venue))
 
     async def run(self) -> None:
         """Look after what works until cancelled. Raises what an error of ours raised."""
@@ -159,7 +179,12 @@ class Courier:
                 done, _ = await asyncio.wait({self._failed}, timeout=self._poll_s)
                 if done:
                     self._failed.result()
-                await self._look()
+                now = time.monotonic()
+                self._doubt_streams(now)
+                for venue in self.entries:
+                    asked_often = venue not in self.listening or venue in self._restless or not self.settled(venue)
+                    if asked_often or now - self._looked[venue] >= self._check_s:
+                        self.look(venue)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -172,12 +197,17 @@ class Courier:
         item = self.instruments[int(record["instrument"])]
         client = self.entries[item.key.venue].orders.name(self.name, number)
         order = NewOrder(item, int(record["side"]), int(record["type"]), int(record["price"]), int(record["lots"]) if lots is None else lots, client)
-        self.carried[number] = Carried(number, order, self.clock() - SINCE_NS)
-        return self.carried[number]
+        carried = self.carried[number] = self._names[client] = Carried(number, order, self.clock() - SINCE_NS)
+        return carried
 
     async def _place(self, carried: Carried) -> None:
         begun = time.perf_counter_ns()
         async with carried.busy:
+            if reason := self.held.get(carried.order.instrument.key.venue):
+                log.debug("order held back", order=carried.order.client, said=reason)
+                await asyncio.sleep(HELD_S)
+                self._told(carried, carried.end(REJECT))
+                return
             try:
                 said = await self._entry(carried).place(carried.order)
                 self._answered(time.perf_counter_ns() - begun)
@@ -188,33 +218,96 @@ class Courier:
     async def _cancel(self, carried: Carried) -> None:
         carried.cancelling = True
         async with carried.busy:
-            if carried.number not in self.carried or carried.order.client in self._entry(carried).doubtful:
+            if carried.over or carried.order.client in self._entry(carried).doubtful:
                 return  # it ended, or nobody knows where it stands: `_look` asks again
             said = await self._entry(carried).cancel(carried.order.instrument, carried.order.client, carried.venue_id)
             if isinstance(said, Report):
                 await self._hear(carried, said)
-                if carried.number in self.carried and said.state in (OPEN, PARTIAL):
+                if not carried.over and said.state in (OPEN, PARTIAL):
                     carried.cancelling = False
-                    self._row(carried, CANCEL_TOO_LATE)
-            else:
-                self.troubles += 1
+                    self._row(carried, News(CANCEL_TOO_LATE))
+            elif not carried.over:
+                self._trouble(carried)
                 log.warning("cancel not answered", order=carried.order.client, verdict=said.verdict, said=said.reason)
 
-    async def _look(self) -> None:
-        """Ask the venues how what works there stands."""
-        working: dict[int, list[Carried]] = defaultdict(list)
-        for carried in self.carried.values():
-            if not carried.busy.locked():
-                working[carried.order.instrument.id].append(carried)
-        for orders in working.values():
-            try:
-                await self._look_at(orders)
-            except PolarisError as trouble:
-                self.troubles += 1
-                log.warning("venue did not tell", venue=orders[0].order.instrument.key.venue, said=str(trouble))
+    def _streamed(self, report: Report, fill: Fill | None) -> None:
+        """What the stream says of an order."""
+        if report.client in self._unheard and (report.state >= FILLED or report.filled >= self._unheard[report.client][1].filled):
+            del self._unheard[report.client]  # late, not mute
+        carried = self._names.get(report.client)
+        if carried is None:
+            return  # it has ended; or it is of nobody we know, and balances tell what that did
+        try:
+            self._told(carried, carried.hear(report, fill))
+        except Unavailable as trouble:
+            self._trouble(carried)
+            log.warning("fill not booked", said=str(trouble))
+        if carried.behind and not carried.busy.locked():
+            self._start(self._catch_up(carried))
 
-    async def _look_at(self, orders: list[Carried]) -> None:
-        """How orders of one instrument stand."""
+    async def _catch_up(self, carried: Carried) -> None:
+        """Have what the venue said is filled told."""
+        async with carried.busy:
+            await self._tell_fills(carried)
+
+    async def _settle(self, carried: Carried) -> None:
+        """Find out about an order in doubt."""
+        async with carried.busy:
+            entry, client = self._entry(carried), carried.order.client
+            if not carried.over and client in entry.doubtful:
+                await self._hear(carried, await entry.settle(client))
+
+    async def _hear(self, carried: Carried, said: Report | Refusal) -> None:
+        """What a venue answered about an order becomes rows."""
+        if carried.over:
+            return  # the stream was quicker
+        if isinstance(said, Report):
+            self._told(carried, carried.hear(said))
+            await self._tell_fills(carried)
+        elif said.verdict in (Verdict.DOUBT, Verdict.TAKEN) or (said.verdict in (Verdict.LIMITED, Verdict.DENIED) and carried.accepted):
+            self._trouble(carried)
+        elif carried.accepted:
+            raise Unavailable(f"{carried.order.instrument.symbol}: the venue took order {carried.order.client} and does not know it any more")
+        else:
+            log.warning("order refused", order=carried.order.client, verdict=said.verdict, code=said.code, said=said.reason)
+            self._told(carried, carried.end(REJECT))
+
+    async def _tell_fills(self, carried: Carried) -> None:
+        """Tell the executions the core has not heard of."""
+        listening = self.listening.get(carried.order.instrument.key.venue)
+        if carried.behind and listening is not None and listening.fills:
+            await asyncio.sleep(PATIENCE_S)
+        if carried.behind:
+            fills = await self._entry(carried).fills(carried.order.instrument, carried.since)
+            self._told(carried, carried.executions(fills))
+
+    # looking
+
+    async def _look(self, venue: str) -> None:
+        """Ask a venue how what works there stands, as long as somebody wants to know."""
+        try:
+            while venue in self._due:
+                self._due.discard(venue)
+                self._restless.discard(venue)
+                self._looked[venue] = time.monotonic()
+                told_from = self._told_from[venue]
+                judged = self._looked_from.get(venue) == told_from  # else it finds what the stream need not tell: it was before
+                working: dict[int, list[Carried]] = defaultdict(list)
+                for carried in self._at(venue):
+                    if not carried.busy.locked():
+                        working[carried.order.instrument.id].append(carried)
+                for orders in working.values():
+                    try:
+                        await self._look_at(orders, judged)
+                    except PolarisError as trouble:
+                        self._trouble(orders[0])
+                        log.warning("venue did not tell", venue=venue, said=str(trouble))
+                self._looked_from[venue] = told_from
+        finally:
+            self._looking.discard(venue)
+
+    async def _look_at(self, orders: list[Carried], judged: bool) -> None:
+        """How orders of one instrument stand. `judged`: what is found now the stream should tell too."""
         entry, item = self._entry(orders[0]), orders[0].order.instrument
         standing = {report.client: report for report in await entry.open_orders(item)}
         for carried in orders:
@@ -223,75 +316,55 @@ class Courier:
                 self._start(self._settle(carried))  # it may take long, and the others have not to wait
                 continue
             async with carried.busy:
-                if carried.number not in self.carried:
+                if carried.over:
                     continue
-                if client in standing:
-                    await self._hear(carried, standing[client])
-                else:
-                    await self._hear(carried, await entry.find(item, client))
-            if carried.cancelling and carried.number in self.carried:
+                said = standing.get(client) or await entry.find(item, client)
+                before = (carried.told, carried.accepted, carried.over)
+                await self._hear(carried, said)
+                if judged and isinstance(said, Report) and (carried.told, carried.accepted, carried.over) != before and item.key.venue in self.listening:
+                    self._unheard.setdefault(client, (item.key.venue, said, time.monotonic()))
+            if carried.cancelling and not carried.over:
                 self._start(self._cancel(carried))
 
-    async def _settle(self, carried: Carried) -> None:
-        """Find out about an order in doubt."""
-        async with carried.busy:
-            entry, client = self._entry(carried), carried.order.client
-            if carried.number in self.carried and client in entry.doubtful:
-                await self._hear(carried, await entry.settle(client))
-
-    async def _hear(self, carried: Carried, said: Report | Refusal) -> None:
-        """What a venue said of an order becomes rows."""
-        if isinstance(said, Refusal):
-            if said.verdict in (Verdict.DOUBT, Verdict.TAKEN) or (said.verdict in (Verdict.LIMITED, Verdict.DENIED) and carried.accepted):
-                self.troubles += 1
-                return
-            if carried.accepted:
-                raise Unavailable(f"{carried.order.instrument.symbol}: the venue took order {carried.order.client} and does not know it any more")
-            log.warning("order refused", order=carried.order.client, verdict=said.verdict, code=said.code, said=said.reason)
-            self._end(carried, REJECT)
-            return
-        carried.venue_id = said.venue_id or carried.venue_id
-        if said.state == PENDING:
-            return
-        if not carried.accepted and said.state != REJECTED:
-            carried.accepted = True
-            if said.state in (OPEN, PARTIAL, CANCELLING):  # else it was over before it could rest, and its end says so
-                self._row(carried, ACCEPT)
-        if said.filled > carried.told:
-            await self._tell_fills(carried)
-        if said.state in ENDS and carried.told >= said.filled:
-            self._end(carried, ENDS[said.state])
-
-    async def _tell_fills(self, carried: Carried) -> None:
-        """Tell the executions the core has not heard of."""
-        item = carried.order.instrument
-        fills = await self._entry(carried).fills(item, carried.since)
-        counted = 0
-        for fill in (fill for fill in fills if fill.venue_id == carried.venue_id):
-            counted += fill.lots
-            if counted <= carried.told:
+    def _doubt_streams(self, now: float) -> None:
+        """A stream that is open and does not tell what happened is made anew."""
+        for client, (venue, report, found) in list(self._unheard.items()):
+            if now - found < MUTE_S:
                 continue
-            carried.told = counted
-            last = counted == carried.order.lots
-            self._row(carried, FILL_LAST if last else FILL_PART, fill.price, fill.lots, money_of(fill, item))
-            if last:
-                del self.carried[carried.number]
+            del self._unheard[client]
+            if venue in self.listening:
+                self.mutes += 1
+                self.heard(venue, Deaf(f"order {client} is {report.filled} of {report.lots} lots filled, and the stream did not tell"))
+                self.streams[venue].renew("it did not tell")
 
     # rows
 
-    def _end(self, carried: Carried, what: int) -> None:
-        del self.carried[carried.number]
-        self._row(carried, what)
+    def _told(self, carried: Carried, told: Iterable[News]) -> None:
+        for news in told:
+            if carried.over:
+                self.carried.pop(carried.number, None)
+                self._names.pop(carried.order.client, None)
+            self._row(carried, news)
 
-    def _row(self, carried: Carried, what: int, price: int = 0, lots: int = 0, fee: int = 0) -> None:
+    def _row(self, carried: Carried, news: News) -> None:
         now = self.clock()
-        self._rows.append(now, now, carried.order.instrument.id, REPORT, what, price, lots, carried.number, fee)
+        if news.ts:
+            self._executed(max(0, now - news.ts))
+        self._rows.append(now, now, carried.order.instrument.id, REPORT, news.what, news.price, news.lots, carried.number, news.fee)
         self._tell(self._rows)
 
     # tasks
 
+    def _at(self, venue: str) -> list[Carried]:
+        return [carried for carried in self.carried.values() if carried.order.instrument.key.venue == venue]
+
     def _entry(self, carried: Carried) -> Entry:
         return self.entries[carried.order.instrument.key.venue]
+
+    def _trouble(self, carried: Carried) -> None:
+        """A question was not answered: it is asked again soon."""
+        self.troubles += 1
+        self._restless.add(carried.order.instrument.key.venue)
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -308,17 +381,3 @@ class Courier:
             log.warning("venue did not tell", said=str(error))
         elif self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)  # type: ignore[arg-type]
-
-
-def money_of(fill: Fill, item: Instrument) -> int:
-    """A fee in money (1e-8 of the quote currency), rounded up; one paid in the base currency at the price of its fill.
-
-    raises  Unavailable where it was paid in a third currency: what that is worth nobody here knows
-    """
-    fee = fill.fee
-    if fill.fee_asset == item.key.base:
-        fee *= Decimal(fill.price).scaleb(-item.price_decimals)
-    elif fill.fee_asset != item.key.quote and fee:
-        raise Unavailable(f"{item.symbol}: fill {fill.id} paid its fee in {fill.fee_asset}; expected {item.key.base} or {item.key.quote}")
-    units = fee.scaleb(MONEY_DECIMALS)
-    return int(units.to_integral_value("ROUND_CEILING"))

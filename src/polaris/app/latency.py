@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-STAGES: Final = ("decode", "log", "market", "features", "alphas", "ensemble", "decide", "send", "tick_to_order", "round_trip")  # the last: from an order's record to its venue's answer
+STAGES: Final = ("decode", "log", "market", "features", "alphas", "ensemble", "decide", "send", "tick_to_order", "round_trip", "fill_told")  # round_trip: from an order's record to its venue's answer; fill_told: from a fill, by the venue's clock, to its row
 EDGES_NS: Final = tuple(1 << power for power in range(10, 31))  # 1 us to 1 s, the upper bounds of `StageLatency.buckets`
 _SUB: Final = 3  # 2**3 buckets a power of two
 _SIZE: Final = 42 << _SUB  # up to 2**42 ns: more than an hour

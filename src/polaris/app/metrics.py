@@ -18,6 +18,10 @@ a metric costs the trading loop nothing between scrapes.
     polaris_cancels_total  polaris_orders_working
     polaris_refusals_total{reason}
     polaris_forecast_bps{instrument}  polaris_position{instrument}  polaris_position_notional{instrument}
+    polaris_orders_in_doubt  polaris_order_troubles_total  polaris_order_stream_mutes_total
+    polaris_order_stream_listening / _reconnects_total / _missed_total{venue}
+    polaris_orders_held{venue}  polaris_balances_agree{venue}  polaris_balances_age_seconds{venue}
+    polaris_balance_difference{venue,asset}              what an account holds beyond what the desk expects
     polaris_equity  polaris_cash  polaris_profit_day  polaris_fees_total  polaris_drawdown_ratio (and _max)
     polaris_ensemble_weight{alpha}  polaris_ensemble_brier
     polaris_log_seq  polaris_log_durable_seq  polaris_log_lag_seconds  polaris_log_bytes
@@ -150,6 +154,19 @@ def _trading(status: Status) -> Iterator[Metric]:
     yield _gauge("polaris_orders_working", "Orders at the venue now", [({}, counts.working)])
     yield _gauge("polaris_orders_in_doubt", "Orders nobody knows the fate of", [({}, counts.in_doubt)])
     yield _counter("polaris_order_troubles", "Questions about orders that a venue did not answer", [({}, counts.troubles)])
+    yield _counter("polaris_order_stream_mutes", "User streams that were open and did not tell", [({}, counts.mutes)])
+    at = [({"venue": venue.name}, venue) for venue in status.orders_at]
+    yield _gauge("polaris_order_stream_listening", "Whether the venue's own stream tells of our orders", [(labels, venue.listening) for labels, venue in at])
+    yield _counter("polaris_order_stream_reconnects", "User streams opened again", [(labels, venue.reconnects) for labels, venue in at])
+    yield _counter("polaris_order_stream_missed", "Breaks of a user stream", [(labels, venue.missed) for labels, venue in at])
+    yield _gauge("polaris_orders_held", "Whether new orders to the venue are held back", [(labels, bool(venue.held)) for labels, venue in at])
+    yield _gauge("polaris_balances_agree", "Whether the account holds what the desk's fills make of it", [(labels, venue.agrees) for labels, venue in at])
+    yield _gauge("polaris_balances_age_seconds", "Since they were compared", [(labels, venue.compared_age_ns / 1e9) for labels, venue in at if venue.compared_age_ns != NEVER])
+    yield _gauge(
+        "polaris_balance_difference",
+        "Held minus expected, in units of the asset; 0 within dust",
+        [(labels | {"asset": asset}, float(venue.differences.get(asset, "0"))) for labels, venue in at for asset in venue.balances],
+    )
     yield _gauge("polaris_equity", "Cash and positions at the mid", [({}, float(account.equity))])
     yield _gauge("polaris_cash", "Cash", [({}, float(account.cash))])
     yield _gauge("polaris_profit_day", "Since midnight UTC, fees paid", [({}, float(account.day_profit))])

@@ -10,7 +10,7 @@ import numpy as np
 
 from polaris import __version__
 from polaris.app.compose import LoggedDesk
-from polaris.app.courier import Courier
+from polaris.app.desk_orders import DeskOrders
 from polaris.app.settings import Settings
 from polaris.app.status import (
     NEVER,
@@ -58,9 +58,9 @@ class Observer:
     """Looks at a running desk. Costs nothing until asked, but for folding records into the view."""
 
     def __init__(
-        self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int], courier: Courier | None = None
+        self, settings: Settings, logged: LoggedDesk, feeds: LiveFeeds, directory: Path, clock: Callable[[], int], orders: DeskOrders | None = None
     ) -> None:
-        self.settings, self.logged, self.feeds, self.directory, self.clock, self.courier = settings, logged, feeds, directory, clock, courier
+        self.settings, self.logged, self.feeds, self.directory, self.clock, self.orders = settings, logged, feeds, directory, clock, orders
         self.view = DeskView(logged.desk.instruments)
         self.quality = QualityMeter(len(logged.desk.instruments))
         self._crossed = [0] * len(logged.desk.instruments)
@@ -101,6 +101,7 @@ class Observer:
             started_ns=self.started_ns,
             now_ns=now,
             venues=self._venues(now),
+            orders_at=self.orders.status(now) if self.orders else (),
             instruments=tuple(self._instrument(item, now) for item in desk.instruments),
             feeds=self._feeds(),
             ensemble=self._ensemble(),
@@ -239,8 +240,9 @@ class Observer:
             fills=int(account["fills"]),
             cancels=int(account["cancels"]),
             working=int(account["active"]),
-            in_doubt=self.courier.in_doubt if self.courier else 0,
-            troubles=self.courier.troubles if self.courier else 0,
+            in_doubt=self.orders.courier.in_doubt if self.orders else 0,
+            troubles=self.orders.courier.troubles if self.orders else 0,
+            mutes=self.orders.courier.mutes if self.orders else 0,
             refusals=dict(self.view.refusals_by_reason),
         )
 

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from polaris.app import metrics
 from polaris.app.compose import CoreSettings, LoggedDesk
-from polaris.app.courier import Courier
+from polaris.app.desk_orders import DeskOrders
 from polaris.app.market import Market, market
 from polaris.app.observe import Observer
 from polaris.app.settings import Settings, refuse_live
@@ -35,16 +35,12 @@ from polaris.domain.instrument import Instruments
 from polaris.domain.market import TIMER, RowBuffer, Rows
 from polaris.domain.orders import Records, joined
 from polaris.store.projection import Projection
-from polaris.venues import registry
 from polaris.venues.live import LiveFeeds, discover
-from polaris.venues.ordering import OrderEntry
 from polaris.venues.session import FastClock, SessionSettings, WallClock
-from polaris.venues.throttle import Throttle
 
 TIMER_S: Final = 1.0
 CHECKPOINT_S: Final = 10.0
 STORE_S: Final = 1.0
-ORDERS_A_SECOND: Final = 1_000  # requests to a venue of our own: its loop is busier by then than ours
 
 log = structlog.get_logger()
 
@@ -105,14 +101,12 @@ class Running:
 
     def __init__(self, settings: Settings, source: Market, desk: LoggedDesk, directory: Path, clock: Callable[[], int]) -> None:
         self.settings, self.source, self.desk, self.clock = settings, source, desk, clock
-        self.entries: dict[str, OrderEntry] = {}
         session = SessionSettings(ends_on_normal_close=source.ends)
         self.feeds = LiveFeeds(source.endpoints, desk.desk.instruments, settings=session, clock=clock, busy_poll=settings.market.busy_poll, rehearse=desk.rehearse)
-        self.courier = self._courier() if settings.execution.fill_model == "venue" else None
-        self.observer = Observer(settings, desk, self.feeds, directory, clock, self.courier)
+        self.orders = DeskOrders(source, desk, clock, settings.accounts) if settings.execution.fill_model == "venue" else None
+        self.directory = directory
+        self.observer = Observer(settings, desk, self.feeds, directory, clock, self.orders)
         self.store = StoreThread(settings.store_url, directory, desk.desk.instruments)
-        if self.courier is not None:
-            desk.on_records.append(self.courier.hear)
         desk.on_records += [self.observer.hear, self.store.hear]
         self._closed = False
 
@@ -128,9 +122,9 @@ class Running:
             asyncio.create_task(ended.wait()),
             asyncio.ensure_future(self.source.ended()),
         }
-        if self.courier is not None:
-            (self.courier.resume if self.source.remembers else self.courier.lapse)(self.desk.desk.orders)
-            tasks.add(asyncio.create_task(self.courier.run()))
+        if self.orders is not None:
+            self.orders.begin(self.directory)
+            tasks.add(asyncio.create_task(self.orders.run()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -144,19 +138,9 @@ class Running:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for entry in self.entries.values():
-                await entry.close()
+            if self.orders is not None:
+                await self.orders.close()
             await server.close()
-
-    def _courier(self) -> Courier:
-        """Who carries orders to the venues that gave us a key."""
-        instruments = self.desk.desk.instruments
-        for name, key in self.source.keys.items():
-            orders = registry.venue(name).orders
-            assert orders is not None
-            throttle = Throttle(ORDERS_A_SECOND, ORDERS_A_SECOND)
-            self.entries[name] = OrderEntry(orders(instruments, key), self.source.endpoints[name].rest_url, throttle, clock=self.clock)
-        return Courier(self.entries, instruments, str(self.desk.began), self.desk.take, self.clock, answered=self.desk.latencies["round_trip"].record)
 
     def on_rows(self, rows: Rows) -> None:
         """Rows of the feeds, as they come."""

@@ -104,6 +104,18 @@ class VenuesSettings(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
+class AccountsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders that leave the house, and the accounts they move."""
+
+    check_ns: int = 5_000_000_000  # how often a venue is asked how working orders stand, while its own stream tells of them
+    balances_ns: int = 10_000_000_000  # how often what an account holds is compared with the desk's books
+    dust: float = 0.01  # dollars: a smaller difference is none
+
+    def __post_init__(self) -> None:
+        if self.check_ns <= 0 or self.balances_ns <= 0 or self.dust < 0:
+            raise BadConfig(f"check_ns {self.check_ns}, balances_ns {self.balances_ns}, dust {self.dust}; expected durations above 0 and no negative dust")
+
+
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
     """Who decides what is wanted."""
 
@@ -153,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sizing: SizingSettings = SizingSettings()
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    accounts: AccountsSettings = AccountsSettings()
     log: LogSettings = LogSettings()
     strategy: StrategySettings = StrategySettings()
     store: StoreSettings = StoreSettings()

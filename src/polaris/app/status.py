@@ -119,6 +119,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     working: int = 0  # orders at the venue now
     in_doubt: int = 0  # of these, nobody knows their fate
     troubles: int = 0  # questions about orders that a venue did not answer
+    mutes: int = 0  # user streams that were open and did not tell
     refusals: dict[str, int] = {}  # domain.orders.REFUSAL_NAMES to count
 
 
@@ -151,6 +152,21 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     crossed_ns: int = 0  # of that second
 
 
+class OrderVenueStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue that our orders go to: how it is heard, and what our account holds there."""
+
+    name: str
+    listening: bool = False  # its user stream tells of our orders; else they are asked for
+    stream: str = ""  # what that stream last went through
+    reconnects: int = 0
+    missed: int = 0  # breaks of that stream, and messages that could not be read
+    agrees: bool = False  # its balances are what the desk makes of its fills
+    compared_age_ns: int = NEVER  # since they were compared
+    balances: dict[str, str] = {}  # what the venue says, by asset
+    differences: dict[str, str] = {}  # held minus expected, by asset, where it is more than dust
+    held: str = ""  # why it gets no new order
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The whole desk at `now_ns`."""
 
@@ -163,6 +179,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     started_ns: int = 0
     now_ns: int = 0
     venues: tuple[VenueStatus, ...] = ()
+    orders_at: tuple[OrderVenueStatus, ...] = ()
     instruments: tuple[InstrumentStatus, ...] = ()
     feeds: tuple[FeedStatus, ...] = ()
     ensemble: EnsembleStatus = EnsembleStatus()

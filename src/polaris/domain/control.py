@@ -97,7 +97,24 @@ class Note(msgspec.Struct, frozen=True, tag="note", kw_only=True):
     ts: int
 
 
-Control = Started | Stopped | Checkpoint | Pause | Resume | Kill | Release | Deposit | Note | Quality
+class Balances(msgspec.Struct, frozen=True, tag="balances", kw_only=True):
+    """What an account was found to hold, where a run begins at its venue and whenever it begins or ceases to be what the desk makes of its fills.
+
+    agrees   while it is not, that venue gets no new order: they come back rejected
+    opening  what the account held before the desk's first fill, by asset, as decimal text
+    held, expected   as the venue says, and as the desk does
+    """
+
+    venue: str
+    agrees: bool
+    opening: dict[str, str]
+    held: dict[str, str]
+    expected: dict[str, str]
+    reason: str
+    ts: int
+
+
+Control = Started | Stopped | Checkpoint | Pause | Resume | Kill | Release | Deposit | Note | Quality | Balances
 
 COMMANDS: Final[dict[type, int]] = {Pause: PAUSE, Resume: RESUME, Kill: KILL, Release: RELEASE, Deposit: DEPOSIT}
 

@@ -224,7 +224,7 @@ class OrderEntry:
     async def fills(self, instrument: Instrument, since: int) -> list[Fill]:
         """Every execution at or after `since` (ns), the oldest first, page by page. Raises Unavailable where the venue does not tell."""
         found = {fill.id: fill for fill in await self._pages(self.orders.fills(instrument, since))}
-        return sorted((fill for fill in found.values() if fill.ts >= since), key=lambda fill: (fill.ts, fill.id))
+        return sorted((fill for fill in found.values() if fill.ts >= since), key=lambda fill: (fill.ts, len(fill.id), fill.id))  # numbers as texts: 9 comes before 10
 
     async def balances(self) -> list[Balance]:
         """What the account holds. Raises Unavailable where the venue does not tell."""

@@ -6,7 +6,7 @@ happened and carries out what it asks for, so a recording goes through the very 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.orders import Key, Orders
 from polaris.venues.resolve import Listing
 from polaris.venues.secrets import Secret
+
+if TYPE_CHECKING:
+    from polaris.venues.private import Private
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,8 @@ class Venue:
     books        whether it has order books
     orders       (instruments, key) -> its private side; None where there is none
     orders_url   the host of the private side, where it is another than the documents'
+    private      (instruments, key) -> its user stream; None where there is none
+    private_url  the host of its socket, where it is another than the market's
     products     what is traded there that we read
     guard        what shows that something of a book was lost, in a few words for people
     opening      what must be fetched before each connection; the answer goes to `Feed.response`, and `Feed.url` may then be a whole address
@@ -214,6 +219,8 @@ class Venue:
     books: bool = True
     orders: Callable[[Instruments, Key], Orders] | None = None
     orders_url: str = ""
+    private: "Callable[[Instruments, Key], Private] | None" = None
+    private_url: str = ""
     listings: Callable[[bytes], list[Listing]] | None = None
     asks: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()
     products: tuple[Product, ...] = (Product.SPOT,)

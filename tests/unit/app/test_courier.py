@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from polaris.app.courier import SINCE_NS, Courier, money_of
+from polaris.app.carried import money_of
+from polaris.app.courier import SINCE_NS, Courier
 from polaris.desk.pipeline import Desk
 from polaris.domain.errors import Unavailable
 from polaris.domain.market import RowBuffer

@@ -7,6 +7,7 @@ from typing import Final
 from polaris.domain.instrument import Product
 from polaris.venues.binance.feed import BinanceFeed
 from polaris.venues.binance.orders import BinanceOrders
+from polaris.venues.binance.private import BinancePrivate
 from polaris.venues.binance.symbols import COINM, SPOT, US, USDM, Market, discover, instruments, listings, metadata, recognises, tag
 from polaris.venues.endpoint import VenueEndpoint, VenueLimits
 from polaris.venues.protocol import Venue
@@ -39,7 +40,11 @@ def _venue(market: Market, ws_url: str, rest_url: str, limits: VenueLimits = LIM
     )
 
 
-VENUE = _venue(SPOT, "wss://stream.binance.com:9443", "https://api.binance.com")
+VENUE = replace(
+    _venue(SPOT, "wss://stream.binance.com:9443", "https://api.binance.com"),
+    private=BinancePrivate,
+    private_url="wss://ws-api.binance.com:443",
+)
 US_VENUE = _venue(US, "wss://stream.binance.us:9443", "https://api.binance.us", US_LIMITS)
 USDM_VENUE = _venue(USDM, "wss://fstream.binance.com", "https://fapi.binance.com", FUTURES_LIMITS)
 COINM_VENUE = _venue(COINM, "wss://dstream.binance.com", "https://dapi.binance.com", FUTURES_LIMITS)

@@ -84,6 +84,11 @@ def cancel(instrument: Instrument, client: str, *, id: str, ts: int, key: Key | 
     return _request("order.cancel", {"symbol": instrument.wire, "origClientOrderId": client}, id, ts, key, window_ms)
 
 
+def listen(*, id: str, ts: int, key: Key, window_ms: int = 5000) -> bytes:  # noqa: A002
+    """The request to hear the account's user stream on this connection."""
+    return _request("userDataStream.subscribe.signature", {}, id, ts, key, window_ms)
+
+
 def answer(payload: bytes) -> Ack:
     """Read what the venue said to a request. Raises BadMessage where it is no answer."""
     try:

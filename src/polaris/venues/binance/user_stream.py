@@ -115,4 +115,19 @@ class ListStatus(
     client_list_id: str = ""
 
 
+class ExternalLock(msgspec.Struct, tag_field="e", tag="externalLockUpdate", rename={"event_ms": "E", "asset": "a", "change": "d", "changed_ms": "T"}):
+    """A part of a balance that something outside of spot locked or freed."""
+
+    event_ms: Millis
+    asset: str
+    change: Number
+    changed_ms: Millis
+
+
+class StreamEnded(msgspec.Struct, tag_field="e", tag="eventStreamTerminated", rename={"event_ms": "E"}):
+    """Nothing more is told: who listened logged out, or the key was taken back."""
+
+    event_ms: Millis
+
+
 UserEvent = ExecutionReport | AccountPosition | BalanceUpdate | ListStatus

@@ -70,8 +70,8 @@ STATES: Final = {
 _CONFIGURATION: Final = {MARKET: "market_market_ioc", LIMIT: "limit_limit_gtc", POST_ONLY: "limit_limit_gtc", IOC: "sor_limit_ioc"}
 
 
-def token(key: Key, call: Call, now_s: int, nonce: str) -> str:
-    """The JWT of one call: three parts in base64url, joined by dots.
+def token(key: Key, call: Call | None, now_s: int, nonce: str) -> str:
+    """The JWT of one call, or of a subscription where there is none: three parts in base64url, joined by dots.
 
     key    api_key is the key's name ("organizations/.../apiKeys/..."), secret its private key as PEM
     now_s  seconds since 1970
@@ -85,7 +85,9 @@ def token(key: Key, call: Call, now_s: int, nonce: str) -> str:
         raise BadConfig("the secret of coinbase is no elliptic curve key on P-256; choose ECDSA when making the key")
     name = key.api_key.reveal()
     header = {"alg": "ES256", "typ": "JWT", "kid": name, "nonce": nonce}
-    claims = {"sub": name, "iss": "cdp", "nbf": now_s, "exp": now_s + GOOD_S, "uri": f"{call.method} {HOST}{call.path}"}
+    claims: dict[str, Any] = {"sub": name, "iss": "cdp", "nbf": now_s, "exp": now_s + GOOD_S}
+    if call is not None:
+        claims["uri"] = f"{call.method} {HOST}{call.path}"
     said = f"{_part(msgspec.json.encode(header))}.{_part(msgspec.json.encode(claims))}"
     r, s = decode_dss_signature(private.sign(said.encode(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
     return f"{said}.{_part(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
