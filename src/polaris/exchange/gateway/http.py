@@ -43,6 +43,18 @@ log = logging.getLogger("polaris.exchange.gateway")
 log.addHandler(logging.NullHandler())
 
 
+class _Faults(logging.Handler):
+    """What picows tells of its sockets: a fault of ours goes on to our log, a peer's is his own affair (he is told and sent away)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info or not str(record.msg).startswith("WS parser error"):
+            log.handle(record)
+
+
+_wires = logging.Logger("polaris.exchange.gateway.sockets", logging.WARNING)
+_wires.addHandler(_Faults())
+
+
 class Request:
     """One HTTP request.
 
@@ -77,6 +89,10 @@ class Routes(Protocol):
 
     def upgrade(self, request: Request) -> WSListener | None:
         """The listener of a WebSocket that opens with this request; None where its path has none."""
+        ...
+
+    def fault(self, status: int, words: str) -> bytes:
+        """The JSON document that tells a peer why what he sent is no request."""
         ...
 
 
@@ -272,7 +288,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """Answer what is no request (any more), and close."""
-        body = b'{"code":-1000,"msg":"%b"}' % HTTPStatus(status).phrase.encode()
+        body = self._server.routes.fault(status, HTTPStatus(status).phrase)
         self._transport.write(HEADS[status] + JSON_TYPE % len(body) + b"Connection: close\r\n\r\n" + body)
         self.close()
 
@@ -347,7 +363,7 @@ class HttpServer:
             return listener
 
         idle, strategy = self._ping_s, WSAutoPingStrategy.PING_WHEN_IDLE
-        return WSProtocol(None, None, False, only, log, True, 5, True, idle, idle, strategy, True, MESSAGE_BYTES, None, 16 * 1024)
+        return WSProtocol(None, None, False, only, _wires, True, 5, True, idle, idle, strategy, True, MESSAGE_BYTES, None, 16 * 1024)
 
     def _sweep_overdue(self) -> None:
         """Send away who keeps a place for nothing, and say how many went since the last look."""

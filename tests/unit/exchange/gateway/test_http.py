@@ -36,6 +36,9 @@ class Routes:
     def answer(self, request):
         request.answer(json.dumps([request.method, request.path, request.query, request.body.decode("latin-1")]).encode(), 200, {"X-Here": "yes"})
 
+    def fault(self, status, words):
+        return json.dumps({"code": -1000, "msg": words}).encode()
+
     def upgrade(self, request):
         if not request.path.startswith("/ws"):
             return None

@@ -166,6 +166,10 @@ class BinanceServer:
             self.sockets.add(socket)
         return socket
 
+    def fault(self, status: int, words: str) -> bytes:
+        """What is answered to what is no request."""
+        return encode(Refusal(errors.UNKNOWN, words, status).document())
+
     def perform(self, call: Call, endpoint: Endpoint, checked: Callable[[], None]) -> None:
         """Do what a call asks once `checked` raised nothing; every fault is answered in the dialect."""
         try:

@@ -13,8 +13,8 @@ import msgspec
 from picows import WSListener
 
 from polaris.exchange.gateway.coinbase import errors
-from polaris.exchange.gateway.coinbase.call import Call, Query
-from polaris.exchange.gateway.coinbase.errors import Refusal
+from polaris.exchange.gateway.coinbase.call import Call, Query, encode
+from polaris.exchange.gateway.coinbase.errors import INVALID, Refusal
 from polaris.exchange.gateway.coinbase.limits import Limits, Seconds
 from polaris.exchange.gateway.coinbase.tokens import Tokens
 from polaris.exchange.gateway.http import HttpServer, Request, most_connections, pairs
@@ -122,6 +122,10 @@ class CoinbaseServer:
         if socket is not None:
             self.sockets.add(socket)
         return socket
+
+    def fault(self, status: int, words: str) -> bytes:
+        """What is answered to what is no request."""
+        return encode(Refusal(status, INVALID, words).document())
 
     def _find(self, request: Request) -> tuple[Endpoint, dict[str, str]]:
         methods, named = self._exact.get(request.path), {}
