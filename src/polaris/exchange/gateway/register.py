@@ -38,6 +38,7 @@ from polaris.exchange.listing import Rules
 from polaris.exchange.words import Commands, Events
 
 HISTORY: Final = 5_000  # ended orders, and trades, kept for each account and book
+FOLLOWS: Final = frozenset({w.OCO_SECOND, w.OTO_PENDING, w.OTOCO_FIRST, w.OTOCO_SECOND})  # roles of legs behind a list's first
 LISTS: Final = 1_000  # lists, and prevented matches, kept for each account
 
 
@@ -134,6 +135,7 @@ class Register:
         self._kept[[0, *silent]] = False  # 0: the house, and the maker of an event that has none
         self._orders: dict[int, Order] = {}  # alive, of all accounts
         self._list_names: dict[int, str] = {}  # of lists announced, not accepted yet
+        self._taking: tuple[int, ...] = ()  # the order that came last, or those of its list: who trades next is the first of its account
 
     # what is asked
 
@@ -254,6 +256,7 @@ class Register:
             event.order_id, event.account, event.book, event.side, command.order_type, command.time_in_force, command.price, command.quantity,
             command.trigger, command.display, command.prevention, command.flags, note.client_id.decode(), note.number, note.session, event.ts,
         )  # fmt: skip
+        self._taking = (*self._taking, event.order_id) if command.role in FOLLOWS else (event.order_id,)
         pending = event.flags & w.PENDING
         if pending:
             order.state = PENDING_NEW
@@ -343,9 +346,7 @@ class Register:
         elif event.reason == w.SELF_TRADE:
             order.state = EXPIRED_IN_MATCH
             order.prevented += event.quantity
-            other = self._orders.get(command.order_id)
-            self._note_prevented(event.ts, other, order, order.price, event.quantity)
-            order.prevented_id = self.last_prevented
+            self._note_met(order, event)
         else:
             order.state = EXPIRED
         order.updated = event.ts
@@ -357,6 +358,7 @@ class Register:
         order = self._orders.get(event.order_id)
         if order is None:
             return []
+        self._taking = (event.order_id,)
         change = Change(w.AMENDED, 0, order.order_id, order, event.ts, event.quantity, former=order.client_id)
         before, order.quantity = order.quantity, event.quantity + order.executed + order.prevented
         order.price, order.updated = event.price, event.ts
@@ -376,6 +378,7 @@ class Register:
         order = self._orders.get(event.order_id)
         if order is None:
             return []
+        self._taking = (event.order_id,)
         order.state, order.updated = NEW, event.ts
         if event.kind == w.TRIGGERED or order.order_type < w.STOP:
             order.working = event.ts
@@ -395,6 +398,21 @@ class Register:
         if taker is not None and maker is not None:
             match = Prevented(self.last_prevented, maker.book, taker.order_id, maker.order_id, taker.prevention, price, lots, ts)
             self.owner(taker.account).prevented.append(match)
+
+    def _note_met(self, order: Order, event: Event) -> None:
+        """An order ended because it met its own account's: the one that rested; or the one that came, after the other where both end."""
+        taker = next((each for each in map(self._orders.get, self._taking) if each is not None and each.account == order.account), None)
+        if taker is not order:
+            self._note_prevented(event.ts, taker, order, order.price, event.quantity)
+        elif order.prevention == w.EXPIRE_TAKER:
+            maker = self._first_met(order)
+            self._note_prevented(event.ts, order, maker, maker.price if maker is not None else order.price, event.quantity)
+        order.prevented_id = self.last_prevented
+
+    def _first_met(self, taker: Order) -> Order | None:
+        """The order of its own account that one meets first: the best priced, of several the one that came first."""
+        resting = [order for order in self.open(taker.account, taker.book) if order.side != taker.side and order.working]
+        return min(resting, key=lambda order: taker.side * order.price, default=None)
 
     def _ended(self, order: Order, change: Change) -> None:
         """An order lives no more: keep it for a while."""

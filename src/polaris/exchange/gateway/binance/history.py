@@ -11,10 +11,12 @@ from polaris.exchange.gateway.binance import errors, reports
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.call import Call
 from polaris.exchange.gateway.binance.errors import Refusal
+from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.security import Need
 from polaris.exchange.gateway.binance.server import Endpoint
-from polaris.exchange.gateway.orders import Order, OrderList, Trade
+from polaris.exchange.gateway.orders import Order, OrderList, Prevented, Trade
 from polaris.exchange.gateway.venue import Venue
+from polaris.exchange.words import EXPIRE_BOTH, EXPIRE_MAKER, EXPIRE_TAKER
 
 DAY_NS: Final = 86_400_000_000_000
 LIMIT: Final = 500
@@ -118,7 +120,18 @@ class History:
             and number in (None, match.prevented_id)
             and (order_id is None or order_id in (match.taker_id, match.maker_id))
         ]
-        return [reports.prevented_match(figures, match, call.time) for match in found[:limit]]
+        return [self._prevented(call, figures, match) for match in found[:limit]]
+
+    def _prevented(self, call: Call, figures: Figures, match: Prevented) -> Any:
+        """One of them: of an order that ended by it, or shrank, how much."""
+        told = reports.prevented_match(figures, match, call.time)
+        lots = match.lots
+        if match.prevention == EXPIRE_TAKER:
+            del told["makerPreventedQuantity"]
+        elif match.prevention == EXPIRE_BOTH:
+            taker = self._venue.register.order(call.account, match.book, match.taker_id)
+            lots = taker.prevented if taker is not None else 0
+        return {**told, "takerPreventedQuantity": figures.quantity(lots)} if lots and match.prevention != EXPIRE_MAKER else told
 
     # lists
 

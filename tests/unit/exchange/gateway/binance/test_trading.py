@@ -322,6 +322,42 @@ async def test_who_trades_with_himself_is_told_what_was_prevented(one):
     assert (await one.ask("GET", "myPreventedMatches", symbol="BTCUSDT"))["code"] == -1128
 
 
+@pytest.mark.parametrize(
+    ("mode", "quantities"),
+    [
+        ("EXPIRE_TAKER", {"takerPreventedQuantity": "0.00400000"}),
+        ("EXPIRE_MAKER", {"makerPreventedQuantity": "0.01000000"}),
+        ("EXPIRE_BOTH", {"takerPreventedQuantity": "0.00400000", "makerPreventedQuantity": "0.01000000"}),
+        ("DECREMENT", {"takerPreventedQuantity": "0.00400000", "makerPreventedQuantity": "0.00400000"}),
+    ],
+)
+@pytest.mark.parametrize("comes", ["by itself", "when its stop is reached"])
+async def test_every_mode_tells_of_one_match_and_both_its_orders(one, two, mode, quantities, comes):
+    """Also where another account's trade is what lets the taker come."""
+    three = Asker(one.small, 3)
+    await one.place("BUY", "0.01", "48000")
+    maker = await one.place("BUY", "0.01", "49000")
+    terms = {"selfTradePreventionMode": mode, "newOrderRespType": "RESULT"}
+    if comes == "by itself":
+        taker = await one.place("SELL", "0.004", "48000", **terms)
+    else:
+        await two.place("BUY", "0.001", "50000")
+        await three.place("SELL", "0.001", "50000")
+        await two.place("BUY", "0.001", "49500")
+        taker = await one.ask(
+            "POST", "order", symbol="BTCUSDT", side="SELL", type="STOP_LOSS_LIMIT", quantity="0.004", price="48000", stopPrice="49500", timeInForce="GTC", **terms
+        )
+        await three.place("SELL", "0.001", "49500")
+    matches = await one.ask("GET", "myPreventedMatches", symbol="BTCUSDT", orderId=taker["orderId"])
+    match, *more = matches if mode != "EXPIRE_MAKER" else matches[:1]  # which goes on, and ends the next one too
+    assert more == []
+    assert {name: match[name] for name in match if name.endswith("PreventedQuantity")} == quantities
+    assert (match["takerOrderId"], match["makerOrderId"], match["price"]) == (taker["orderId"], maker["orderId"], "49000.00000000")
+    for other in (two, three):
+        assert await other.ask("GET", "myPreventedMatches", symbol="BTCUSDT", orderId=taker["orderId"]) == []
+        assert await other.ask("GET", "myPreventedMatches", symbol="BTCUSDT", preventedMatchId=match["preventedMatchId"]) == []
+
+
 async def test_history_is_asked_by_number_by_time_and_by_count(one, two):
     for price in ("50000", "50001", "50002"):
         await one.place("BUY", "0.01", price)
