@@ -33,9 +33,7 @@ FILTERS: Final = {
     w.LOT_SIZE: "LOT_SIZE",
     w.ORDER_LOTS: "LOT_SIZE",
     w.NOTIONAL: "NOTIONAL",
-    w.PRICE_BAND: "PERCENT_PRICE_BY_SIDE",
-    w.TOO_MANY_ORDERS: "MAX_NUM_ORDERS",
-    w.ENGINE_FULL: "EXCHANGE_MAX_NUM_ORDERS",
+    w.TOO_MANY_ORDERS: "EXCHANGE_MAX_NUM_ORDERS",
     w.POSITION_LIMIT: "MAX_POSITION",
     w.BAD_DISPLAY: "ICEBERG_PARTS",
 }
@@ -69,6 +67,8 @@ def refused(reason: int, limits: Limits) -> Refusal:
     """Why the core refused a new order."""
     if reason in FILTERS:
         return errors.filter_failed(FILTERS[reason])
+    if reason == w.ENGINE_FULL:
+        return errors.overloaded()
     if reason == w.ORDER_RATE:
         return errors.too_many_orders(limits.orders_per_ten_seconds, "10 SECONDS")
     if reason in TEXTS:

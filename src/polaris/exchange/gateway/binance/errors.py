@@ -85,7 +85,7 @@ def invalid_symbol() -> Refusal:
 
 
 def filter_failed(name: str) -> Refusal:
-    """`name`: PRICE_FILTER, LOT_SIZE, NOTIONAL, PERCENT_PRICE_BY_SIDE, MAX_NUM_ORDERS ..."""
+    """`name`: PRICE_FILTER, LOT_SIZE, NOTIONAL, ICEBERG_PARTS, EXCHANGE_MAX_NUM_ORDERS ..."""
     return Refusal(FILTER, f"Filter failure: {name}")
 
 

@@ -1,15 +1,17 @@
-"""exchangeInfo: what is listed, what an order of it may be, and how much may be asked.
+"""exchangeInfo and executionRules: what is listed, what an order of it may be, at what prices it may trade, and how much may be asked.
 
-Every rule told here is one the core enforces; one it does not have is left out, as Binance leaves it out.
-Source: Binance spot API documentation, "Exchange information", "Filters", "Enums".
+Every rule told here is one the venue enforces, and every one it enforces on all alike is told; one it does not have is left out, as
+Binance leaves it out. A price band refuses no order but ends those that would trade beyond it: it is an execution rule, no filter.
+Source: Binance spot API documentation, "Exchange information", "Filters", "Enums", "Price Range Execution Rule".
 """
 
 from collections.abc import Collection
 from typing import Any, Final
 
 from polaris.exchange.gateway.binance.figures import Figures
+from polaris.exchange.gateway.binance.wanted import MOST_TRAIL
 from polaris.exchange.listing import Rules
-from polaris.exchange.words import AUCTION, CLOSED, CONTINUOUS, HALTED, MAX_SLICES, TICKS
+from polaris.exchange.words import AUCTION, CLOSED, CONTINUOUS, HALTED, MAX_SLICES, MAX_UNITS, TICKS
 
 ORDER_TYPES: Final = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 PREVENTION_MODES: Final = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT")
@@ -30,12 +32,24 @@ def information(
         "timezone": "UTC",
         "serverTime": server_time,
         "rateLimits": limits,
-        "exchangeFilters": [],
-        "symbols": [_symbol(rules, each, phases[each.symbol], permission_sets) for each in figures],
+        "exchangeFilters": [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders}] if rules.max_orders else [],
+        "symbols": [_symbol(each, phases[each.symbol], permission_sets) for each in figures],
     }
 
 
-def _symbol(rules: Rules, figures: Figures, phase: int, permission_sets: bool) -> dict[str, Any]:
+def execution_rules(figures: Collection[Figures]) -> dict[str, Any]:
+    """The document of how far from the reference price, the last trade's, these books trade."""
+    return {"symbolRules": [{"symbol": each.symbol, "rules": _price_range(each.listing.band_ppm)} for each in figures]}
+
+
+def _price_range(band_ppm: int) -> list[dict[str, str]]:
+    if not band_ppm:
+        return []
+    up, down = _multiplier(ONE + band_ppm), _multiplier(ONE - band_ppm)
+    return [{"ruleType": "PRICE_RANGE", "bidLimitMultUp": up, "bidLimitMultDown": down, "askLimitMultUp": up, "askLimitMultDown": down}]
+
+
+def _symbol(figures: Figures, phase: int, permission_sets: bool) -> dict[str, Any]:
     listing = figures.listing
     return {
         "symbol": figures.symbol,
@@ -59,7 +73,7 @@ def _symbol(rules: Rules, figures: Figures, phase: int, permission_sets: bool) -
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
-        "filters": filters(rules, figures),
+        "filters": filters(figures),
         "permissions": [],
         **({"permissionSets": [["SPOT"]]} if permission_sets else {}),
         "defaultSelfTradePreventionMode": "NONE",
@@ -67,11 +81,12 @@ def _symbol(rules: Rules, figures: Figures, phase: int, permission_sets: bool) -
     }
 
 
-def filters(rules: Rules, figures: Figures) -> list[dict[str, Any]]:
-    """What an order of this book must keep to."""
+def filters(figures: Figures) -> list[dict[str, Any]]:
+    """What an order of this book must keep to. A market order is worth what it is at the last trade."""
     listing = figures.listing
     least, most, step = (figures.quantity(lots) for lots in (listing.min_lots, listing.max_lots, 1))
-    told: list[dict[str, Any]] = [
+    dearest = min((listing.lowest + TICKS - 1) * listing.max_lots, MAX_UNITS // listing.value)
+    return [
         {
             "filterType": "PRICE_FILTER",
             "minPrice": figures.price(listing.lowest),
@@ -84,37 +99,19 @@ def filters(rules: Rules, figures: Figures) -> list[dict[str, Any]]:
         {
             "filterType": "TRAILING_DELTA",
             "minTrailingAboveDelta": 1,
-            "maxTrailingAboveDelta": 9_999,
+            "maxTrailingAboveDelta": MOST_TRAIL,
             "minTrailingBelowDelta": 1,
-            "maxTrailingBelowDelta": 9_999,
+            "maxTrailingBelowDelta": MOST_TRAIL,
+        },
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": figures.amount(-(-listing.min_units // listing.value)),
+            "applyMinToMarket": True,
+            "maxNotional": figures.amount(dearest),
+            "applyMaxToMarket": False,
+            "avgPriceMins": 0,
         },
     ]
-    if listing.band_ppm:
-        up, down = _multiplier(ONE + listing.band_ppm), _multiplier(ONE - listing.band_ppm)
-        told.append(
-            {
-                "filterType": "PERCENT_PRICE_BY_SIDE",
-                "bidMultiplierUp": up,
-                "bidMultiplierDown": down,
-                "askMultiplierUp": up,
-                "askMultiplierDown": down,
-                "avgPriceMins": 0,  # of the last price
-            }
-        )
-    if listing.min_units:
-        told.append(
-            {
-                "filterType": "NOTIONAL",
-                "minNotional": figures.amount(-(-listing.min_units // listing.value)),
-                "applyMinToMarket": False,
-                "maxNotional": figures.amount((listing.lowest + TICKS - 1) * listing.max_lots),
-                "applyMaxToMarket": False,
-                "avgPriceMins": 0,
-            }
-        )
-    if rules.max_orders:
-        told.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders})
-    return told
 
 
 def _multiplier(ppm: int) -> str:

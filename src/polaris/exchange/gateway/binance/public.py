@@ -15,7 +15,7 @@ from polaris.exchange.gateway.binance import errors, shown
 from polaris.exchange.gateway.binance.call import Call, Params, encode
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.figures import Figures
-from polaris.exchange.gateway.binance.information import PERMISSIONS, STATUSES, information
+from polaris.exchange.gateway.binance.information import PERMISSIONS, STATUSES, execution_rules, information
 from polaris.exchange.gateway.binance.server import Endpoint
 from polaris.exchange.listing import Rules
 from polaris.exchange.marketdata import DAY, HOUR, INTERVALS, MINUTE, MarketData
@@ -53,6 +53,8 @@ class Public:
             ("ping", "ping", self.ping, 1),
             ("time", "time", self.time, 1),
             ("exchangeInfo", "exchangeInfo", self.exchange_info, 20),
+            ("executionRules", "executionRules", self.execution_rules, rules_weight),
+            ("referencePrice", "referencePrice", self.reference_price, 2),
             ("depth", "depth", self.depth, depth_weight),
             ("trades", "trades.recent", self.trades, 25),
             ("historicalTrades", "trades.historical", self.historical_trades, 25),
@@ -86,6 +88,19 @@ class Public:
         phases = {self.figures[book].symbol: self._phases[book] for book in books}
         sets = call.flag("showPermissionSets", True)
         return encode(information(self._rules, [self.figures[book] for book in books], phases, self._limits, call.time(call.received), sets))
+
+    def execution_rules(self, call: Call) -> bytes:
+        asked = [name for name in ("symbol", "symbols", "symbolStatus") if name in call.params]
+        if len(asked) > 1:
+            raise errors.combination()
+        return encode(execution_rules([self.figures[book] for book in self._asked(call) or range(len(self.figures)) if self._has_status(call, book)]))
+
+    def reference_price(self, call: Call) -> bytes:
+        """What the price range of a book is around: its last trade; none before the first."""
+        book = self._book(call)
+        last = self._market.last_trade(book)
+        price = None if last is None else self.figures[book].price(int(last["price"]))
+        return encode({"symbol": self.figures[book].symbol, "referencePrice": price, "timestamp": call.time(call.received)})
 
     def _has_status(self, call: Call, book: int) -> bool:
         status = call.choice("symbolStatus", frozenset(STATUSES.values()), "")
@@ -290,6 +305,13 @@ def day_weight(params: Params) -> int:
 
 def symbols_weight(params: Params) -> int:
     return min(4 * max(1, _named_symbols(params)), 200)
+
+
+def rules_weight(params: Params) -> int:
+    if "symbol" in params:
+        return 2
+    named = _named_symbols(params)
+    return min(2 * named, 40) if named else 40
 
 
 def one_weight(params: Params) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from polaris.domain.orders import BUY
 from polaris.exchange.gateway.binance.call import encode
 from polaris.exchange.gateway.binance.figures import Figures
-from polaris.exchange.gateway.binance.wanted import PREVENTIONS, strategy_of
+from polaris.exchange.gateway.binance.wanted import PREVENTIONS, TRAILS_PROFIT, strategy_of
 from polaris.exchange.gateway.orders import OCO, PARTIALLY_FILLED, STATE_NAMES, Amendment, Change, Order, OrderList, Prevented, Trade
 from polaris.exchange.words import (
     ACCEPTED,
@@ -55,6 +55,8 @@ def side_name(side: int) -> str:
 
 
 def type_name(order: Order) -> str:
+    if order.order_type >= TRAILING_STOP and order.number >= TRAILS_PROFIT:
+        return "TAKE_PROFIT" if order.order_type == TRAILING_STOP else "TAKE_PROFIT_LIMIT"
     return "LIMIT_MAKER" if order.maker_only else TYPE_NAMES[order.order_type]
 
 

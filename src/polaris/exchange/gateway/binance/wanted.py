@@ -57,6 +57,7 @@ DECIMALS: Final = 8  # a number with more is too precise, whatever the book
 LEAST_STRATEGY_TYPE: Final = 1_000_000
 STRATEGY_TYPES: Final = 1 << 22  # kinds of strategy that can be told apart
 STRATEGIES: Final = 1 << 40
+TRAILS_PROFIT: Final = 1 << 62  # in an order's number: a trailing order that was asked for as a take-profit
 
 
 NUMBERS: Final = 1 << 16  # texts known to be numbers
@@ -145,6 +146,8 @@ def read(call: Call, figures: Figures, book: int, prefix: str = "", side: str = 
         display = display or _iceberg(call, figures, names, many, kind in LIMITED and time in (GTC, POST_ONLY))
     prevention = PREVENTIONS[call.choice("selfTradePreventionMode", PREVENTIONS, "NONE")] if "selfTradePreventionMode" in params else NO_PREVENTION
     number = strategy(call, names.strategy, names.strategy_type) if names.strategy in params or names.strategy_type in params else 0
+    if order_type in (TRAILING_STOP, TRAILING_STOP_LIMIT) and TYPES[kind] in (TAKE_PROFIT, TAKE_PROFIT_LIMIT):
+        number |= TRAILS_PROFIT
     return Wanted(kind, book, side_of, order_type, time, price, many, trigger, display, prevention, call.client_id(names.client_id) or new_name(), number)
 
 
@@ -175,7 +178,7 @@ def strategy_of(number: int) -> tuple[int | None, int | None]:
     """(strategyId, strategyType) of an order's number; another dialect's, which has none, is below 0."""
     if number < 0:
         return None, None
-    name, kind = number & (STRATEGIES - 1), number >> 40
+    name, kind = number & (STRATEGIES - 1), number >> 40 & (STRATEGY_TYPES - 1)
     return (name - 1 if name else None), (kind - 1 + LEAST_STRATEGY_TYPE if kind else None)
 
 
@@ -193,16 +196,22 @@ def _time_in_force(call: Call, kind: str, name: str) -> int:
 
 
 def _trigger(call: Call, figures: Figures, names: _Names, order_type: int) -> tuple[int, int, int]:
-    """(order type, trigger, trail as the core takes it) of an order that waits for a price."""
+    """(order type, trigger, trail as the core takes it) of an order that waits for a price.
+
+    A trailing order begins to follow at its stop price. The core lets it begin where the price is good for it, as a take-profit does; a
+    stop-loss that is to begin where it is bad can't be had.
+    """
     trail = call.optional(names.trail)
     if trail is None:
         return order_type, _price(call, figures, names.stop), 0
-    if order_type not in (STOP, STOP_LIMIT):
+    if order_type in (STOP, STOP_LIMIT) and call.optional(names.stop) is not None:
         raise Refusal(-1014, "Unsupported order combination.")
     _absent(call, names.iceberg)
-    basis_points = call.integer(names.trail, low=1, high=MOST_TRAIL)
+    basis_points = call.integer(names.trail)
+    if not 1 <= basis_points <= MOST_TRAIL:
+        raise errors.filter_failed("TRAILING_DELTA")
     activation = _price(call, figures, names.stop) if call.optional(names.stop) is not None else 0
-    return TRAILING_STOP if order_type == STOP else TRAILING_STOP_LIMIT, activation, -basis_points
+    return TRAILING_STOP if order_type in (STOP, TAKE_PROFIT) else TRAILING_STOP_LIMIT, activation, -basis_points
 
 
 def _iceberg(call: Call, figures: Figures, names: _Names, whole: int, may: bool) -> int:

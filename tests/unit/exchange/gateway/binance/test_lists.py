@@ -226,7 +226,7 @@ async def test_a_trailing_stop_tells_its_trail_and_follows_the_price(one, two):
     told = await one.ask(
         "POST", "order", symbol="BTCUSDT", side="SELL", type="STOP_LOSS", quantity="0.001", trailingDelta="100", newOrderRespType="RESULT"
     )
-    assert (told["status"], told["trailingDelta"], told["workingTime"]) == ("NEW", 100, -1)
+    assert (told["status"], told["trailingDelta"], told["workingTime"], told["type"]) == ("NEW", 100, -1, "STOP_LOSS")
     await Asker(one.small, 5).ask("DELETE", "openOrders", symbol="BTCUSDT")
     for price in ("52000", "51500"):
         await two.place("SELL", "0.001", price)
@@ -235,3 +235,30 @@ async def test_a_trailing_stop_tells_its_trail_and_follows_the_price(one, two):
     await Asker(one.small, 3).place("BUY", "0.01", "51480")
     await two.place("SELL", "0.001", "51480")  # one per cent below 52,000
     assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=told["orderId"]))["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "before", "reached", "fires"),
+    [("SELL", "52000", ("51000", "50400"), "52000", "51480"), ("BUY", "48000", ("49000", "49600"), "48000", "48480")],
+)
+async def test_a_trailing_take_profit_follows_once_its_stop_price_is_reached(one, two, side, stop, before, reached, fires):
+    await Asker(one.small, 5).ask("DELETE", "openOrders", symbol="BTCUSDT")
+    three = Asker(one.small, 3)
+    placed = await one.ask(
+        "POST", "order", symbol="BTCUSDT", side=side, type="TAKE_PROFIT_LIMIT", quantity="0.001", price=fires, timeInForce="GTC", stopPrice=stop,
+        trailingDelta="100", strategyId=7, strategyType=1_000_001, newOrderRespType="RESULT",
+    )  # fmt: skip
+    assert (placed["status"], placed["type"], placed["trailingDelta"], placed["stopPrice"], placed["strategyId"], placed["strategyType"]) == (
+        "NEW", "TAKE_PROFIT_LIMIT", 100, f"{stop}.00000000", 7, 1_000_001,
+    )  # fmt: skip
+
+    async def trade(price, more="0"):
+        maker, taker = ("BUY", "SELL") if side == "SELL" else ("SELL", "BUY")
+        await three.place(maker, f"{0.001 + float(more):.3f}", price)
+        await two.place(taker, "0.001", price)
+        return (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["status"]
+
+    for price in (*before, reached):
+        assert await trade(price) == "NEW", "a move of one per cent before its price was reached is none"
+    assert await trade(fires, "0.001") == "FILLED"
+    assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["type"] == "TAKE_PROFIT_LIMIT"

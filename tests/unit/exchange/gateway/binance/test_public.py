@@ -151,9 +151,7 @@ def test_exchange_info_tells_every_rule(market):
     assert (filters["PRICE_FILTER"]["minPrice"], filters["PRICE_FILTER"]["tickSize"]) == ("50000.00000000", "0.01000000")
     assert (filters["LOT_SIZE"]["minQty"], filters["LOT_SIZE"]["maxQty"], filters["LOT_SIZE"]["stepSize"]) == ("0.00001000", "9000.00000000", "0.00001000")
     assert filters["NOTIONAL"]["minNotional"] == "5.00000000"
-    assert (filters["PERCENT_PRICE_BY_SIDE"]["bidMultiplierUp"], filters["PERCENT_PRICE_BY_SIDE"]["askMultiplierDown"]) == ("1.2", "0.8")
-    assert filters["MAX_NUM_ORDERS"]["maxNumOrders"] == 200
-    assert {"NOTIONAL", "PERCENT_PRICE_BY_SIDE"}.isdisjoint(each["filterType"] for each in info["symbols"][1]["filters"])
+    assert info["exchangeFilters"] == [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 200}]
     assert [limit["rateLimitType"] for limit in info["rateLimits"]] == ["REQUEST_WEIGHT", "ORDERS", "ORDERS"]
 
 
@@ -201,6 +199,18 @@ def test_a_halted_book_says_so(market):
 )
 def test_what_can_not_be_asked_is_refused_in_the_dialect(market, path, params, code):
     assert refused(market, path, **params) == code
+
+
+def test_how_far_a_book_trades_from_its_last_trade_is_an_execution_rule(market):
+    told = market.ask("executionRules")["symbolRules"]
+    rule = {"ruleType": "PRICE_RANGE", "bidLimitMultUp": "1.2", "bidLimitMultDown": "0.8", "askLimitMultUp": "1.2", "askLimitMultDown": "0.8"}
+    assert told == [{"symbol": "BTCUSDT", "rules": [rule]}, {"symbol": "ETHUSDT", "rules": []}, {"symbol": "ETHBTC", "rules": []}]
+    assert market.ask("executionRules", symbol="BTCUSDT")["symbolRules"] == told[:1]
+    assert market.ask("executionRules", symbols='["ETHBTC"]')["symbolRules"] == told[2:]
+    assert market.ask("executionRules", symbolStatus="HALT")["symbolRules"] == []
+    price = market.ask("ticker/price", symbol="BTCUSDT")["price"]
+    assert market.ask("referencePrice", symbol="BTCUSDT") == {"symbol": "BTCUSDT", "referencePrice": price, "timestamp": market.now // MS}
+    assert market.ask("referencePrice", symbol="ETHBTC")["referencePrice"] is None
 
 
 def test_weights_are_binances():
