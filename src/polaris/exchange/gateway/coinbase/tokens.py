@@ -76,7 +76,7 @@ class Tokens:
         try:
             head, claims = _HEAD.decode(_bytes(parts[0])), _CLAIMS.decode(_bytes(parts[1]))
             signature = base64.b64encode(_bytes(parts[2])).decode()
-        except (msgspec.MsgspecError, binascii.Error, ValueError):
+        except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
             raise unauthorized("the token is no JWT") from None
         key = self._keys.find(head.kid)
         if key is None or ALGORITHMS.get(head.alg) != key.kind or claims.sub != head.kid or claims.iss not in ISSUERS:
