@@ -93,7 +93,7 @@ def read_header(folder: Path, segment: SegmentId) -> Header:
         raise BadLog(path, f"offset 12: expected journal format {FORMAT_VERSION}, found {version}")
     if (epoch, first) != segment:
         raise BadLog(path, f"offset 16: the header says seq {first} of epoch {epoch}, the name {segment.first} of {segment.epoch}")
-    return Header(Identity(layout, kernel.rstrip(b"\0").decode(), rules.rstrip(b"\0").decode()), SegmentId(*continues))
+    return Header(Identity(layout, *(name.rstrip(b"\0").decode(errors="replace") for name in (kernel, rules))), SegmentId(*continues))
 
 
 class Batches(NamedTuple):
