@@ -113,9 +113,13 @@ class Keys:
         if mode & 0o077:
             raise BadConfig(f"{path} holds secrets and has mode {mode:o}; make it readable by its owner only: chmod 600 {path}")
         try:
-            self._keys = {key.name: key for key in msgspec.json.decode(path.read_bytes(), type=list[Key])}
-        except msgspec.MsgspecError:
+            keys = msgspec.json.decode(path.read_bytes(), type=list[Key])
+            for key in keys:
+                for address in key.addresses:
+                    ipaddress.ip_network(address)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             raise BadConfig(f"{path} is no list of keys; restore it, or move it away and create new keys") from None
+        self._keys = {key.name: key for key in keys}
         self._read_at = (about.st_mtime_ns, about.st_ino)
         return True
 
