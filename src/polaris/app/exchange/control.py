@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -28,19 +28,20 @@ PHASES: Final = {"continuous": w.CONTINUOUS, "auction": w.AUCTION, "halted": w.H
 LINE: Final = 64 * 1024
 PATIENCE_S: Final = 10.0
 Document = dict[str, Any]
+Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """What an operator may ask; fields a deed does not name are not looked at."""
 
     do: str
-    account: int = 0
+    account: Number = 0
     asset: str = ""
     amount: str = ""
-    to: int = 0
+    to: Number = 0
     symbol: str = ""  # empty: all books
     phase: str = ""
-    tier: int = 0
+    tier: Number = 0
 
 
 class Control:
@@ -93,7 +94,9 @@ class Control:
                 raise BadConfig(f"there is no {asked.do!r}; expected one of {', '.join(self._deeds)}")
             done = deed(asked)
             return await done if asyncio.iscoroutine(done) else done  # type: ignore[no-any-return]
-        except (PolarisError, Refused, UnreadableNumber, msgspec.MsgspecError, KeyError) as cause:
+        except TimeoutError:
+            return {"error": f"not durable after {PATIENCE_S:.0f} s; it may be yet: look before you ask again"}
+        except (PolarisError, Refused, UnreadableNumber, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError) as cause:
             return {"error": str(cause)}
 
     # deeds
@@ -131,7 +134,7 @@ class Control:
         seen: list[Events] = []
         venue = self._house.venue
         venue.ask([asked], [bytes(NOTE.itemsize)], None, seen.append)
-        venue.after(lambda: done.set_result({}))
+        venue.after(lambda: None if done.done() else done.set_result({}))
         await asyncio.wait_for(done, PATIENCE_S)
         refused = [event for event in seen[0] if event["kind"] == w.REJECTED] if seen else []
         if refused:
