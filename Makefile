@@ -16,11 +16,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constr
 MARKET ?=
 DETACH ?=
 NAME ?= pipeline
+FUZZED = $(if $(filter file,$(origin NAME)),all,$(NAME))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help start stop restart status logs test lint smoke-test bench bench-peers dev-setup warm doctor clean
+.PHONY: help start stop restart status logs test fuzz lint smoke-test bench bench-peers dev-setup warm doctor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ test: $(DEVELOPS) ## Run everything CI runs
 	@$(MAKE) --no-print-directory --jobs=2 lint warm
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
 	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
+
+fuzz: $(DEVELOPS) ## Attack the exchange's parsers (NAME=fix_bytes, SECONDS=60; all of them a minute each)
+	@$(PIP) --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(FUZZED) --seconds $(or $(SECONDS),60)
 
 lint: $(DEVELOPS) ## Check style and types
 	@$(BIN)/ruff check src tests benchmarks
