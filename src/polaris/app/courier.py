@@ -130,7 +130,8 @@ class Courier:
                 self.look(venue)
             case Deaf(reason=reason):
                 self.listening.pop(venue, None)
-                log.warning("orders unheard", venue=venue, said=f"{reason}; it is asked every {self._poll_s:g} s meanwhile")
+                if self._failed is not None:  # else nobody listens any more
+                    log.warning("orders unheard", venue=venue, said=f"{reason}; it is asked every {self._poll_s:g} s meanwhile")
 
     def look(self, venue: str) -> None:
         """Ask a venue how everything that works there stands, now."""
@@ -159,7 +160,9 @@ class Courier:
         for slot in orders:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
-                log.warning("order lapsed", order=carried.number, name=carried.order.client, filled=int(slot["filled"]), lots=carried.order.lots, said="its venue began anew")
+                item, order = carried.order.instrument, carried.order
+                filled, quantity = item.quantity_text(int(slot["filled"])), item.quantity_text(order.lots)
+                log.warning("order lapsed", order=carried.number, symbol=item.symbol, name=order.client, filled=filled, quantity=quantity, said="its venue began anew")
                 self._told(carried, carried.end(EXPIRE))
 
     @property
@@ -188,6 +191,7 @@ class Courier:
         finally:
             for task in self._tasks:
                 task.cancel()
+            self._failed = None
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # what is done with an order

@@ -147,7 +147,7 @@ class Reconciliation:
         account.in_kind.clear()
         kept = {asset: amount for asset, amount in traded.items() if amount}
         if kept:
-            log.warning("venue began anew", venue=venue, held=_words(held), log=_words(kept), said="its account is a new one; what the log says was traded before counts as a part of it")
+            log.warning("venue began anew", venue=venue, held=_words(held), traded=_words(kept), said="its account is a new one; the log's positions and cash stay and count as a part of it")
         else:
             log.info("account opened", venue=venue, held=_words(held))
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from polaris.app.latency import StageLatency
-from polaris.app.status import NEVER, AccountStatus, Happening, InstrumentStatus, Status, VenueStatus
+from polaris.app.status import NEVER, AccountStatus, Happening, InstrumentStatus, OrderVenueStatus, Status, VenueStatus
 
 STALE_NS: Final = 2_000_000_000  # older data turns grey
 MUTE_NS: Final = 10_000_000_000  # older data turns red: the gate refuses orders on it
@@ -48,6 +48,7 @@ def render(status: Status, width: int, height: int) -> RenderableType:
     tall = height >= 36
     place([_headline(status, width), _venues(status.venues, width)])
     place(_money(status.account, width, 5 if height >= 44 else 3 if tall else 1))
+    place(_orders_at(status.orders_at, tall, width))
     shown = _fitting(status.instruments, room, tall)
     place(_books(shown, len(status.instruments) - len(shown), width))
     place(_forecasts(status, shown, width), keep=4)
@@ -69,11 +70,14 @@ def line(status: Status) -> str:
         f"{_clock(status.now_ns)} {status.mode} {status.trading} · books {live}/{len(status.instruments)} live · equity {_money_text(account.equity)} "
         f"({_signed(account.day_profit)} today) · {counts.orders:,} orders, {counts.fills:,} fills, {refused:,} refused · "
         f"{_latency_text(status.latency)} · log seq {status.log.seq:,}"
+        + "".join(f" · no orders to {venue.name}: {venue.held}" for venue in status.orders_at if venue.held)
     )
 
 
 def _headline(status: Status, width: int) -> Text:
     name, style, meaning = MODES.get(status.mode, (status.mode.upper(), "bold", ""))
+    if status.mode == "paper" and status.orders_at:
+        meaning = "orders go to an exchange of our own, no real money"
     left = Text.assemble((f" {name} ", style), " ", (status.trading if status.trading != status.mode else "", TRADING.get(status.trading, "bold")))
     if status.trading_reason:
         left.append(f" ({status.trading_reason})", TRADING.get(status.trading, ""))
@@ -98,6 +102,27 @@ def _venues(venues: Sequence[VenueStatus], width: int) -> Text:
         if venue.reconnects or venue.bad_messages:
             text.append(f" reconnects {venue.reconnects}, bad {venue.bad_messages}", "yellow")
     return _cut(text, width)
+
+
+def _orders_at(venues: Sequence[OrderVenueStatus], tall: bool, width: int) -> Lines:
+    """Where orders go: whether they are heard, and what the accounts hold. On a small screen only what is wrong."""
+    lines: Lines = []
+    for venue in venues:
+        well = venue.agrees and venue.listening and not venue.held
+        if well and not tall:
+            continue
+        text = Text.assemble(("● " if well else "○ ", "green" if well else "red" if venue.held else "yellow"), f"{venue.name:<9}")
+        if venue.held:
+            text.append(f" no new orders: {venue.held}", "bold red")
+        else:
+            text.append(" orders heard" if venue.listening else f" orders asked for: {venue.stream}", "bright_black" if venue.listening else "yellow")
+        held = "  ".join(f"{asset} {float(amount):,.8f}".rstrip("0").rstrip(".") for asset, amount in venue.balances.items())
+        if held:
+            text.append(" · account ", "bright_black").append(held)
+            said = "as the desk's books say" if venue.agrees else "NOT as the desk's books say"
+            text.append(f" · {said}, {_age(venue.compared_age_ns)} ago", "bright_black" if venue.agrees else "red")
+        lines.append(_cut(text, width))
+    return [_rule("Orders go to", width), *lines] if lines else []
 
 
 def _money(account: AccountStatus, width: int, chart_height: int) -> Lines:
