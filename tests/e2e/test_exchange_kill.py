@@ -1,24 +1,28 @@
-"""kill -9 of an exchange under load at random points; `polaris bench exchange-kill` does it 200 times and prints the table."""
+"""kill -9 of a real exchange under load at random points; `polaris bench exchange-kill` does it 200 times and prints the table."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.bench_exchange_kill import drill
+BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
+WRONG = ("lost", "twice", "digests_that_differ", "unbalanced", "faults")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_an_exchange_that_is_killed_loses_no_answer_it_gave_and_comes_to_the_same_state(tmp_path, seed):
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_exchange_that_is_killed_loses_nothing_it_told_in_any_dialect_and_comes_to_the_same_state(tmp_path, seed, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from bench_exchange_kill import drill
+
     table = drill(tmp_path, 10, seed)
-    assert table["kills"] == 10 and table["in_recovery"] == 2 and min(table["of"].values()) > 0
-    assert (table["lost"], table["twice"], table["contradictions"], table["digests_that_differ"]) == (0, 0, 0, 0)
-    assert table["commands"] >= table["acknowledged"] > 500
+    assert dict.fromkeys(WRONG, 0) == {name: table[name] for name in WRONG}, table["first_faults"]
+    assert table["kills"] == 10 and table["at"] == {"load": 6, "recovery": 2, "start": 2}
+    assert table["commands"] > table["acknowledged"] > 100 and table["fills_told"] > 20 and table["starts_from_a_snapshot"]
 
 
 @pytest.mark.slow
 def test_a_standby_that_takes_a_killed_leaders_place_has_every_command_that_was_durable(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    monkeypatch.syspath_prepend(BENCHMARKS)
     from bench_journal import promotion
 
     assert promotion(tmp_path, 2)["acknowledged_and_lacking"] == 0

@@ -35,7 +35,7 @@ class Identity(NamedTuple):
         """Raise OtherKernel where a file of this identity is not ours to replay."""
         for what, found, expected in zip(("layout of its rows", "kernel", "rules"), self, own, strict=True):
             if found != expected:
-                raise OtherKernel(path, f"written with {what} {found}, this exchange has {expected}; start once with --migrate to carry it over")
+                raise OtherKernel(path, f"written with {what} {found}, this exchange has {expected}; carry it over with: polaris exchange migrate")
 
 
 def identity(rules_digest: str) -> Identity:

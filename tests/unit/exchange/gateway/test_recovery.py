@@ -87,7 +87,7 @@ def test_the_state_after_any_command_can_be_had(tmp_path):
 def test_another_kernel_is_refused_and_carried_over_on_purpose(tmp_path, another_kernel):
     written(tmp_path, 30, 50).close()
     identities.kernel_version = kernel_version
-    with pytest.raises(OtherKernel, match=rf"written with kernel another, this exchange has {kernel_version()}; start once with --migrate"):
+    with pytest.raises(OtherKernel, match=rf"written with kernel another, this exchange has {kernel_version()}; carry it over with: polaris exchange migrate"):
         recover(tmp_path, RULES, Witness)
     found = migrate(tmp_path, RULES, Witness)
     assert (found.seq, found.snapshot_seq, found.replayed, found.agrees) == (80, 0, 80, None)

@@ -138,9 +138,9 @@ def test_a_segment_that_nothing_was_written_to_is_no_part_of_the_journal(tmp_pat
 def test_another_kernel_or_other_rules_are_refused_where_a_command_of_theirs_is_needed(tmp_path):
     lay(tmp_path, 3, identity=(LAYOUT, "another kernel", RULES))
     lay(tmp_path, 2, first=4, continues=(1, 1))
-    with pytest.raises(OtherKernel, match=r"written with kernel another kernel, this exchange has .*--migrate"):
+    with pytest.raises(OtherKernel, match=r"written with kernel another kernel, this exchange has .*polaris exchange migrate"):
         list(Reader(tmp_path, own=identity(RULES)).portions())
-    with pytest.raises(OtherKernel, match=r"written with rules rules-of-a-test, this exchange has others.*--migrate"):
+    with pytest.raises(OtherKernel, match=r"written with rules rules-of-a-test, this exchange has others.*polaris exchange migrate"):
         list(Reader(tmp_path, 3, own=identity("others")).portions())
     assert sum(len(commands) for commands, _ in Reader(tmp_path, 3, own=identity(RULES)).portions()) == 2
     assert seqs(tmp_path) == [1, 2, 3, 4, 5]

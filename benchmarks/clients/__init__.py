@@ -1,0 +1,1 @@
+"""Clients of an exchange, for drills: what they hold is only what they were told."""
