@@ -19,7 +19,7 @@ SEEDS = [
     b"35=A|34=1|98=0|108=30|141=Y\n35=0|34=99\n35=0|43=Y|122=20231114-22:13:20|34=1\n35=ZZ\n35=AE",
     b"35=D|11=\xe9|55=|54=9|38=-1|40=P|44=.5\n35=q|11=m|530=1|55=BTCUSDT|54=1\n35=D|95=3|96=a=b|11=a",
 ]
-FOUND: list[bytes] = []
+FOUND: list[bytes] = [ORDER + b"|59=6|126=99991231-23:59:59.999"]  # beyond what a note of the journal can hold: the line was lost
 
 
 async def attack(besieged: Besieged, data: bytes) -> None:

@@ -15,12 +15,13 @@ from typing import Final, NamedTuple
 
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange.gateway.fix import words as w
-from polaris.exchange.gateway.fix.codec import SECOND, Message, nanoseconds
+from polaris.exchange.gateway.fix.codec import SECOND, Message, nanoseconds, timestamp
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.listing import FilterFailed, Listing, Rules
 from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, STOP, STOP_LIMIT, SUBMIT
 
 DAY_NS: Final = 86_400 * SECOND
+LAST: Final = 2**62  # ns UTC, in the year 2116; a command holds no time behind it
 SIDES: Final = {"1": BUY, "2": SELL}
 ORDER_TYPES: Final = {"1": MARKET, "2": LIMIT, "3": STOP, "4": STOP_LIMIT}
 DAY, TILL_CANCELLED, AT_ONCE, ALL_OR_NONE, TILL_DATE = "0", "1", "3", "4", "6"
@@ -156,6 +157,8 @@ def _time(message: Message, order_type: int, now: int) -> tuple[int, int]:
         ends = nanoseconds(until) or 0
         if ends <= now:
             raise Refusal(OTHER, f"ExpireTime {until} is over")
+        if ends >= LAST:
+            raise Refusal(OTHER, f"ExpireTime {until} is too far; expected one before {timestamp(LAST)}")
     else:
         ends = 0
     if order_type == STOP:
