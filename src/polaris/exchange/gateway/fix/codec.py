@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
+from zlib import adler32
 
 from polaris.exchange.gateway.fix.words import (
     BAD_FORMAT,
@@ -122,7 +123,7 @@ def _beginning(held: bytes, at: int) -> int:
 def _is_whole(held: bytes, at: int, body: int, end: int) -> bool:
     """Whether the body ends where BodyLength says, MsgType comes first in it, and the CheckSum is the sum of all before it."""
     trailer = TRAILER.match(held, end)
-    return trailer is not None and held[end - 1] == 1 and held.startswith(b"35=", body) and int(trailer[1]) == sum(held[at:end]) & 255
+    return trailer is not None and held[end - 1] == 1 and held.startswith(b"35=", body) and int(trailer[1]) == byte_sum(held[at:end]) & 255
 
 
 def parsed(begin: str, body: str) -> Message:
@@ -184,7 +185,12 @@ def encoded(fields: Iterable[Field], begin: str = BEGIN_STRING) -> bytes:
     """The bytes of a message: `fields` from MsgType (35) on, with BodyLength before and CheckSum behind."""
     body = "".join([f"{tag}={value}{SOH}" for tag, value in fields]).encode("latin-1", "replace")
     head = b"8=%b\x019=%d\x01" % (begin.encode("latin-1"), len(body))
-    return b"%b%b10=%03d\x01" % (head, body, (sum(head) + sum(body)) & 255)
+    return b"%b%b10=%03d\x01" % (head, body, (byte_sum(head) + byte_sum(body)) & 255)
+
+
+def byte_sum(data: bytes) -> int:
+    """The sum of all bytes: the lower half of an Adler-32 is that and 1, exactly so for 256 bytes, and several times faster than a loop."""
+    return sum([(adler32(data[at : at + 256]) & 0xFFFF) - 1 for at in range(0, len(data), 256)])
 
 
 def timestamp(ns: int) -> str:
