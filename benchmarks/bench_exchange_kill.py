@@ -64,11 +64,12 @@ AFTER_S: Final = 0.05  # that an exchange lives on without its scribe
 STATES: Final = {NEW: OPEN, PARTIALLY_FILLED: OPEN, ALL_FILLED: FILLED}
 
 
-def plan_of(folder: Path) -> Plan:
+def plan_of(folder: Path, durability: str = "disk") -> Plan:
     """The exchange of the drill."""
     return Plan(
         rules=replace(Settings().exchange.rules(), accounts=16, capacity=1 << 15),
         folder=folder,
+        durability=durability,  # type: ignore[arg-type]
         limits=Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY),
         coinbase_limits=CoinbaseLimits(PLENTY, PLENTY, PLENTY),
         ports={"binance": 0, "coinbase": 0, "fix": 0},
@@ -77,9 +78,9 @@ def plan_of(folder: Path) -> Plan:
     )
 
 
-async def live(folder: Path, port: int) -> None:
+async def live(folder: Path, port: int, durability: str) -> None:
     """One life: open, say how the state is, and go on until killed."""
-    house = await House.open(plan_of(folder))
+    house = await House.open(plan_of(folder, durability))
     steady(collects=False)
     while not house.venue.quiet:  # noqa: ASYNC110 - the first turn's CLOCK comes to the disk
         await asyncio.sleep(0.001)
@@ -111,12 +112,12 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # 
 warm()
 print("ready", flush=True)
 for line in sys.stdin:
-    folder, port = line.split()
+    folder, port, durability = line.split()
     child = os.fork()
     if child == 0:
         os.dup2(2, 1)
         try:
-            asyncio.run(live(Path(folder), int(port)))
+            asyncio.run(live(Path(folder), int(port), durability))
         except BaseException:
             traceback.print_exc()
         os._exit(1)
@@ -187,8 +188,8 @@ async def prepare(plan: Plan, dice: random.Random) -> list[Trader]:
 class Drill:
     """Many lives of one exchange, and what was wrong with any."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.plan, self.dice = plan_of(folder), random.Random(seed)
+    def __init__(self, folder: Path, seed: int, durability: str) -> None:
+        self.plan, self.dice = plan_of(folder, durability), random.Random(seed)
         self.traders: list[Trader] = []
         self.judge = Judge(self.plan)
         self.faults: list[str] = []
@@ -213,7 +214,7 @@ class Drill:
             assert nursery.stdout.readline() == "ready\n"
             try:
                 for life in range(kills + 1):
-                    nursery.stdin.write(f"{self.plan.folder} {server.sockets[0].getsockname()[1]}\n")
+                    nursery.stdin.write(f"{self.plan.folder} {server.sockets[0].getsockname()[1]} {self.plan.durability}\n")
                     nursery.stdin.flush()
                     exchange = int(nursery.stdout.readline())
                     try:
@@ -233,10 +234,7 @@ class Drill:
             await asyncio.sleep(self.dice.uniform(0, float(np.median(self.ready_ms)) / 1e3))
             self.kill("exchange", moment, exchange, 0)
             return
-        async with asyncio.timeout(60):
-            hello = documents.loads(await told.get())
-            while hello["pid"] != exchange:  # of a life that ended before it was heard
-                hello = documents.loads(await told.get())
+        hello = await self.hello(exchange, told)
         self.ready_ms.append((time.monotonic() - born) * 1e3)
         self.replayed.append(hello["recovered"] - kept)
         self.from_snapshot += kept > 0
@@ -266,6 +264,17 @@ class Drill:
                 await load
         finally:
             await every(trader.close() for trader in self.traders)
+
+    async def hello(self, exchange: int, told: "asyncio.Queue[bytes]") -> dict[str, Any]:
+        """What a life says once it is open. Raises TimeoutError where it never is."""
+        try:
+            async with asyncio.timeout(60):
+                while True:
+                    said: dict[str, Any] = documents.loads(await told.get())
+                    if said["pid"] == exchange:  # else of a life that ended before it was heard
+                        return said
+        except TimeoutError:
+            raise TimeoutError("the exchange did not open within 60 s; it says why above") from None
 
     def kill(self, victim: str, moment: str, exchange: int, scribe: int) -> None:
         """Kill it, at a moment."""
@@ -314,7 +323,7 @@ class Drill:
 
 
 def open_nursery() -> subprocess.Popen[str]:
-    """A line in, "folder port", is a life: out come its number, and "over"."""
+    """A line in, "folder port durability", is a life: out come its number, and "over"."""
     return subprocess.Popen([sys.executable, "-c", NURSERY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -331,9 +340,9 @@ def slay(process: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def drill(folder: Path, kills: int, seed: int = 1) -> dict[str, Any]:
-    """Kill an exchange so often; returns its table."""
-    done = Drill(folder, seed)
+def drill(folder: Path, kills: int, seed: int = 1, durability: str = "disk") -> dict[str, Any]:
+    """Kill an exchange so often; returns its table. One that answers from "memory" must lose something, or the drill sees nothing."""
+    done = Drill(folder, seed, durability)
     asyncio.run(done.run(kills))
     return done.table()
 

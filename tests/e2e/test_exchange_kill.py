@@ -21,6 +21,15 @@ def test_an_exchange_that_is_killed_loses_nothing_it_told_in_any_dialect_and_com
 
 
 @pytest.mark.slow
+def test_the_drill_sees_what_an_exchange_loses_that_answers_before_its_disk_has_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from bench_exchange_kill import drill
+
+    table = drill(tmp_path, 10, 3, durability="memory")
+    assert table["lost"] > 0 and table["faults"] > 0 and table["digests_that_differ"] == table["unbalanced"] == 0
+
+
+@pytest.mark.slow
 def test_a_standby_that_takes_a_killed_leaders_place_has_every_command_that_was_durable(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     from bench_journal import promotion
