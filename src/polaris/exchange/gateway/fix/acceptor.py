@@ -34,6 +34,7 @@ TICK_NS: Final = SECOND // 4
 MOST_LINES: Final = 256
 MESSAGES_PER_SECOND: Final = 1_000
 UNREAD_BYTES: Final = 16 * 1024 * 1024
+OUTBOX: Final = 4096  # messages that are gathered before they are written, in a turn that brings many
 COMP_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,36}", re.ASCII)  # it names a file
 
 log = logging.getLogger("polaris.exchange.gateway")
@@ -173,7 +174,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        self._address = transport.get_extra_info("peername")[0]
+        peer = transport.get_extra_info("peername")
+        self._address = peer[0] if peer else ""
         self._opened_at = self._venue.now()
         self._acceptor.lines.add(self)
         if len(self._acceptor.lines) > MOST_LINES:
@@ -184,6 +186,8 @@ class Line(asyncio.Protocol):
             if self._transport.is_closing():
                 return
             self._take(message, self._venue.now())
+            if self.participant is not None and len(self.participant.session.outbox) > OUTBOX:
+                self.flush()
         if self.participant is None and self._frames.skipped:
             self.cut("no FIX")
         self.flush()
