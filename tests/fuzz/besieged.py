@@ -34,6 +34,7 @@ RULES = replace(bare.RULES, capacity=256)  # a venue of few orders is made in a 
 AMPLE = Limits(weight_per_minute=10**15, orders_per_ten_seconds=10**15, orders_per_day=10**15)
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
+PAUSE = 2 * SECOND  # between two who connect: more often is too often
 HANDSHAKE = (
     b"GET %b HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

@@ -6,7 +6,7 @@ The first line is the address's query (as /stream?streams=...); every further li
 import json
 from typing import Any
 
-from tests.fuzz.besieged import SECOND, Besieged
+from tests.fuzz.besieged import PAUSE, SECOND, Besieged
 
 SEEDS = [
     b"streams=btcusdt@depth/btcusdt@trade&timeUnit=MICROSECOND\n" + b'{"method":"SUBSCRIBE","params":["ethusdt@kline_1m","!ticker@arr"],"id":1}',
@@ -23,6 +23,7 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     """Every text is answered once; what was subscribed ends with the socket."""
     query, *texts = data.split(b"\n")[:20]
     told: list[Any] = []
+    besieged.clock.now += PAUSE
     opens = besieged.binance._upgrades["/stream"]
     socket = opens(besieged.binance_request("/stream", query.decode("latin-1")))
     if socket is not None:

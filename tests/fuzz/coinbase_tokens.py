@@ -61,7 +61,8 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     socket.send = sent.append
     socket.opened()
     socket.heard(json.dumps({"type": "subscribe", "channel": "user", "jwt": token}).encode())
-    assert sent
+    await besieged.turn()
+    assert sent, "a subscription was not answered"
     socket._leave()
     besieged.unchanged()
     await besieged.serves("coinbase")

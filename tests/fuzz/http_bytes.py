@@ -5,7 +5,7 @@ The first byte says which door (its lowest bit) and how large the pieces are (th
 
 from typing import Any
 
-from tests.fuzz.besieged import HANDSHAKE, Besieged, answers
+from tests.fuzz.besieged import HANDSHAKE, PAUSE, Besieged, answers
 
 GET = b"GET /api/v3/time HTTP/1.1\r\nHost: x\r\n\r\n"
 ORDER = b"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=50000&timestamp=1700000000000&signature=00"
@@ -39,6 +39,7 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     """Every answer is of the dialect; the line works on, or is closed; nothing changed."""
     how, data = data[0] if data else 0, data[1:]
     name, size = ("binance", "coinbase")[how & 1], how >> 1 or len(data) or 1
+    besieged.clock.now += PAUSE
     wire = besieged.door(name)
     for at in range(0, len(data), size):
         wire.feed(data[at : at + size])

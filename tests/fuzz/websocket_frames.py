@@ -5,7 +5,7 @@ The first byte says which path, and how large the pieces are. Nothing is signed,
 
 import json
 
-from tests.fuzz.besieged import HANDSHAKE, Besieged, answers
+from tests.fuzz.besieged import HANDSHAKE, PAUSE, Besieged, answers
 
 PATHS = [("binance", b"/ws-api/v3"), ("binance", b"/ws"), ("binance", b"/stream"), ("coinbase", b"/")]
 
@@ -46,6 +46,7 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     """What is said is JSON in whole texts, or goodbye; nothing changed, and nothing is left of the socket."""
     how, data = data[0] if data else 0, data[1:]
     (name, path), size = PATHS[how & 3], how >> 2 or len(data) or 1
+    besieged.clock.now += PAUSE
     wire = besieged.door(name)
     wire.feed(HANDSHAKE % path)
     for at in range(0, len(data), size):
