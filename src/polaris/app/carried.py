@@ -62,6 +62,7 @@ class Carried:
     before: int = 0
     told: int = 0
     filled: int = 0
+    left: bool = False  # it was sent: before that nobody can say that it is not there
     accepted: bool = False
     cancelling: bool = False
     over: bool = False  # the core was told its end

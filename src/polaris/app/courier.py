@@ -129,8 +129,7 @@ class Courier:
                 self._told_from[venue] += 1
                 self.look(venue)
             case Deaf(reason=reason):
-                self.listening.pop(venue, None)
-                if self._failed is not None:  # else nobody listens any more
+                if self.listening.pop(venue, None) and self._failed is not None:  # else it was known, or nobody wants to hear any more
                     log.warning("orders unheard", venue=venue, said=f"{reason}; it is asked every {self._poll_s:g} s meanwhile")
 
     def look(self, venue: str) -> None:
@@ -146,7 +145,7 @@ class Courier:
             if NONE < slot["state"] < FILLED:
                 carried = self._take(slot, number=int(slot["id"]), lots=int(slot["lots"]))
                 carried.before = carried.told = carried.filled = int(slot["filled"])
-                carried.accepted = int(slot["state"]) in (OPEN, PARTIAL)
+                carried.left, carried.accepted = True, int(slot["state"]) in (OPEN, PARTIAL)
                 carried.since = int(slot["sent"]) - SINCE_NS
                 self._entry(carried).doubt(carried.order)
                 if slot["state"] == CANCELLING:
@@ -212,6 +211,7 @@ class Courier:
                 await asyncio.sleep(HELD_S)
                 self._told(carried, carried.end(REJECT))
                 return
+            carried.left = True
             try:
                 said = await self._entry(carried).place(carried.order)
                 self._answered(time.perf_counter_ns() - begun)
@@ -298,7 +298,7 @@ class Courier:
                 judged = self._looked_from.get(venue) == told_from  # else it finds what the stream need not tell: it was before
                 working: dict[int, list[Carried]] = defaultdict(list)
                 for carried in self._at(venue):
-                    if not carried.busy.locked():
+                    if carried.left and not carried.busy.locked():
                         working[carried.order.instrument.id].append(carried)
                 for orders in working.values():
                     try:
