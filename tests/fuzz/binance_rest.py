@@ -35,6 +35,11 @@ SEEDS = [
     b"POST /api/v3/userDataStream\nlistenKey=abc",
     b"GET /sapi/v1/capital/config/getall\nrecvWindow=1.5",
 ]
+HUGE = [
+    b"POST /api/v3/order\n\n" + LIMITED.replace(b"0.01", b"9" * 60_000),
+    b"POST /api/v3/order\n\n" + b"&".join(b"a%d=1" % n for n in range(6_000)),
+    b"GET /api/v3/ticker\nsymbols=" + b"[" * 7_000,
+]
 FOUND: list[bytes] = []
 
 

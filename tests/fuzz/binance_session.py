@@ -33,6 +33,12 @@ SEEDS = [
     b'0{"id":1,"method":"exchangeInfo","params":{"symbols":["BTCUSDT"],"permissions":[]}}',
     b'0{"id":1,"method":"depth","params":{"symbol":"BTCUSDT","limit":5}}',
 ]
+HUGE = [
+    b"0" + b'{"id":1,"method":"time","params":' + b"[" * 10_000,
+    b"0" + b'{"id":1,"method":"time","params":{"a":' + b"[" * 10_000 + b"]" * 10_000 + b"}}",
+    b"0" + b'{"id":1,"method":"depth","params":{"limit":' + b"9" * 60_000 + b"}}",
+    b"1" + asked("order.place", **{**ORDER, "quantity": "9" * 60_000}),
+]
 FOUND: list[bytes] = []
 
 

@@ -16,6 +16,7 @@ SEEDS = [
     b'\n[]\n{}\n{"method":1,"id":1}\n{"method":"SUBSCRIBE","params":[],"id":1}\n\xff',
     b"streams=btcusdt@kline_1M@+08:00/!miniTicker@arr",
 ]
+HUGE = [b"\n" + b'{"method":"SUBSCRIBE","id":1,"params":' + b"[" * 10_000, b"streams=" + b"btcusdt@trade/" * 1_100, b'\n{"id":' + b"9" * 60_000 + b"}"]
 FOUND: list[bytes] = []
 
 

@@ -13,6 +13,7 @@ SEEDS = [
     b'{"type":"subscribe","channel":"ticker","product_ids":[]}\n{"type":"","channel":"x"}\n[]\n\xff\n{}',
     b'{"type":"subscribe","channel":"user","jwt":"a.b.c"}',
 ]
+HUGE = [b'{"type":"subscribe","channel":"level2","product_ids":' + b"[" * 10_000, b'{"type":"subscribe","channel":"ticker","product_ids":[' + b'"x",' * 12_000 + b'"x"]}']
 FOUND: list[bytes] = []
 
 

@@ -37,6 +37,12 @@ SEEDS = [
     b"GET " + ROOT + b"best_bid_ask?product_ids=BTC-USDT&product_ids=ETH-USDT",
     b"GET /v2/exchange-rates?currency=BTC",
 ]
+HUGE = [
+    b"POST " + ROOT + b'orders\n{"order_configuration":' + b'{"a":' * 10_000,
+    order(b'"limit_limit_gtc":{"base_size":"' + b"9" * 50_000 + b'","limit_price":"48000"}'),
+    b"POST " + ROOT + b'orders/batch_cancel\n{"order_ids":[' + b'"x",' * 12_000 + b'"x"]}',
+    b"GET " + ROOT + b"market/products?" + b"product_ids=a&" * 580,
+]
 FOUND: list[bytes] = []
 
 

@@ -25,6 +25,7 @@ SEEDS = [
     b"Basic YTpi",
     b"Bearer eyJ9.eyJ9.\xe9",
 ]
+HUGE = [b"Bearer " + b"a" * 16_000, b"Bearer " + b"." * 4_000]
 FOUND: list[bytes] = [
     HEAD[:-1] + b',"x":' + b"[" * 1500 + b"\n" + CLAIMS,
     HEAD + b"\n" + CLAIMS[:-1] + b',"x":' + b"[" * 1500,

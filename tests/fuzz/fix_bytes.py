@@ -32,6 +32,12 @@ SEEDS = [
     b"1" + message("0", 2)[:-4] + b"999\x01",
     b"18=FIX8=FIX8=FIX.4.4\x019=5\x0135=0\x0110=163\x01",
 ]
+HUGE = [
+    b"1" + b"8=FIX" * 50_000,
+    b"1" + message("0", 2, (58, "x" * 17_000)),
+    b"0" + b"x" * 100_000,
+    b"1" + b"".join(message("2", number, (7, "1"), (16, "0")) for number in range(2, 900)),
+]
 FOUND: list[bytes] = []
 
 

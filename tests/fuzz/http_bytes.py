@@ -28,6 +28,18 @@ SEEDS = [
     b"\x01GET /api/v3/brokerage/market/product_book?product_id=BTC-USDT&limit=%EF%BC%91 HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\0CONNECT x:1 HTTP/1.1\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ]
+HUGE = [
+    b"\0GET / HTTP/1.1\r\nA: " + b"a" * 1_000_000 + b"\r\n\r\n",
+    b"\0GET / HTTP/1.1\r\n" + b"A: b\r\n" * 50_000 + b"\r\n",
+    b"\0GET /?" + b"a=1&" * 250_000 + b" HTTP/1.1\r\n\r\n",
+    b"\0GET /api/v3/time?" + b"&" * 16_000 + b" HTTP/1.1\r\n\r\n",
+    b"\0POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % 10**30,
+    b"\0POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 1_000_000,
+    b"\0POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n",
+    b"\0POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + b"x" * 1_000_000 + b"\r\na\r\n0\r\n\r\n",
+    b"\0" + GET * 5_000,
+    b"\x01" + GET * 5_000,
+]
 FOUND: list[bytes] = [
     b"\0" + HANDSHAKE.replace(b"13", b"8") % b"/ws",  # the socket stayed in the list of those that are open
     b"\0" + HANDSHAKE.replace(b"dGhl", b"!") % b"/ws",

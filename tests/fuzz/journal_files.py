@@ -28,6 +28,7 @@ SEEDS = [
     b"!1 88 0100000000000000",
     b"1 %d ffffffffffffffffffffffffffffffffffffffffffffffff" % HEADER_BYTES,
 ]
+HUGE = [b"0 0 " + b"ff" * 8192 + b"\n1 0 " + b"00" * 8192]
 FOUND: list[bytes] = []
 _folder = tempfile.TemporaryDirectory(prefix="fuzz-")
 _whole: dict[str, bytes] = {}

@@ -46,6 +46,7 @@ SEEDS = [
     b"1[%b]" % KEY.replace(b"HMAC-SHA256", b"ES256").replace(b'"secret":"s"', b'"public":"!"'),
     b"2" + _record(),
 ]
+HUGE = [b"1[" + KEY + (b"," + KEY) * 2_000 + b"]", b"0" + b"PK" * 50_000]
 FOUND: list[bytes] = [
     b"1[%b]" % KEY.replace(b'"k"', b'"\xff"'),
     b"1[%b]" % KEY.replace(b"127.0.0.1", b"127.0.0.1/99"),

@@ -20,6 +20,7 @@ SEEDS = [
     b'{"do":"x"}\n[]\n\xff\n{"do":"deposit","account":"7"}',
     b'{"do":"stop"}',
 ]
+HUGE = [b'{"do":"deposit","account":1,"asset":"BTC","amount":"' + b"9" * 60_000 + b'"}']
 FOUND: list[bytes] = [
     b'{"do":"transfer","account":1,"to":99999999999999999999,"asset":"BTC","amount":"1"}',
     b'{"do":"tier","account":1,"tier":99999999999999999999}',

@@ -1,7 +1,7 @@
 """What can be attacked, and one attack after the other.
 
-A target is a module of this folder: what it is (its docstring), `SEEDS`, inputs that are understood whole; `FOUND`, inputs that broke
-it once; and `attack`, which takes any bytes and fails where they did what they must not.
+A target is a module of this folder: what it is (its docstring); `SEEDS`, from which others are made; `FOUND`, inputs that broke it once;
+`HUGE`, inputs too large to be changed at random; and `attack`, which takes any bytes and fails where they did what they must not.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ class Target(Protocol):
     __doc__: str | None
     SEEDS: list[bytes]
     FOUND: list[bytes]
+    HUGE: list[bytes]
     attack: Callable[[Besieged, bytes], Awaitable[None]]
 
 

@@ -10,9 +10,9 @@ EXAMPLES = {"operator_lines": 60, "journal_files": 100}  # the slow ones
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_right_and_what_was_found_is_withstood(name):
+def test_what_is_right_what_was_found_and_what_is_huge_is_withstood(name):
     with Siege(name) as siege:
-        for data in [*siege.target.SEEDS, *siege.target.FOUND]:
+        for data in [*siege.target.SEEDS, *siege.target.FOUND, *siege.target.HUGE]:
             siege.attack(data)
 
 

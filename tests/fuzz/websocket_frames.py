@@ -39,6 +39,7 @@ SEEDS = [
     b"\0" + frame(b"x" * 126, 9),
     b"\0" + frame(b"{" * 300),
 ]
+HUGE = [b"\0" + frame(b"[" * 65_000), b"\0" + frame(b"x" * 70_000), b"\0" + TIME * 5_000, b"\0" + frame(b"x", 9) * 5_000, b"\x02" + TIME * 100]
 FOUND: list[bytes] = []
 
 
