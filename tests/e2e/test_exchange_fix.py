@@ -392,6 +392,50 @@ async def test_status_of_orders_alive_ended_and_unknown():
         assert (unknown[150], unknown[39], unknown[103]) == ("I", "8", "5")
 
 
+async def test_a_mass_status_tells_of_every_order_that_lives_and_marks_the_last():
+    async with Desk() as desk:
+        desk.client.say("AF", (584, "none"), (585, 7))
+        none = await desk.client.hear("8")
+        assert [none[tag] for tag in (584, 911, 912, 150, 39, 37, 58)] == ["none", "0", "Y", "I", "8", "NONE", "no orders"]
+        for name, side, price in (("b1", BUY, "49000.00"), ("b2", BUY, "49001.00"), ("s1", SELL, "51000.00")):
+            desk.order(name, side, "1", price)
+            await desk.client.hear("8")
+        desk.order("gone", BUY, "1", "51000.00", (59, "3"))
+
+        async def told(*asked):
+            desk.client.say("AF", (584, "all"), *asked)
+            reports = [await desk.client.hear("8", t584="all")]
+            while reports[-1][912] == "N":
+                reports.append(await desk.client.hear("8", t584="all"))
+            assert {report[911] for report in reports} == {str(len(reports))} and {report[150] for report in reports} == {"I"}
+            return [(report[11], report[39], report[151]) for report in reports]
+
+        assert await told((585, 7)) == [("b1", "0", "1.00000"), ("b2", "0", "1.00000")], "the sell is filled"
+        assert await told((585, 1), (55, "BTCUSDT"), (54, 1)) == [("b1", "0", "1.00000"), ("b2", "0", "1.00000")]
+        for asked, words in (((585, 1), (55, "ETHUSDT")), "no orders"), (((585, 7), (54, 2)), "no orders"), (((585, 3),), "type 3"), (((585, 1), (55, "DOGE")), "unknown symbol"):
+            desk.client.say("AF", (584, "x"), *asked)
+            report = await desk.client.hear("8", t584="x")
+            assert (report[911], report[39]) == ("0", "8") and words in report[58]
+        desk.client.say("AF", (584, "x"), (585, 1))
+        assert (await desk.client.hear("j"))[380] == "5"
+
+
+async def test_what_was_missed_comes_unasked_where_the_logon_tells_what_it_expects(tmp_path):
+    async with Desk(tmp_path) as desk:
+        desk.order("a1", BUY, "1", "50000.00")
+        await desk.client.hear("8")
+        await desk.client.close()
+        await until(lambda: desk.acceptor.participants["ME"].line is None)
+        desk.here.order(SELL, "50000.00", "1")
+        await until(lambda: not desk.here.book()[0])
+        client = await desk.stranger("ME")
+        client.number = desk.client.number
+        client.logon(desk.key, desk.secret, (789, 3))
+        logon, filled = await client.hear(), await client.hear()
+        assert (logon[35], logon[34], logon[789]) == ("A", "4", str(client.number))
+        assert [filled[tag] for tag in (35, 34, 43, 150, 39)] == ["8", "3", "Y", "F", "2"]
+
+
 async def test_a_mass_cancel_ends_a_side_a_book_or_all():
     async with Desk() as desk:
         for name, side, price in (("b1", BUY, "49000.00"), ("b2", BUY, "49001.00"), ("s1", SELL, "51000.00")):

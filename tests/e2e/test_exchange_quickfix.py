@@ -83,11 +83,11 @@ class Application(fix.Application):
         assert fix.Session.sendToTarget(message, self.session)
 
 
-def engine(application: Application, port: int, folder: Path, reset: str) -> Any:
+def engine(application: Application, port: int, folder: Path, reset: str, expects: str = "N") -> Any:
     dictionary = f"UseDataDictionary=Y\nDataDictionary={DICTIONARY}" if DICTIONARY else "UseDataDictionary=N"
     (folder / "engine.cfg").write_text(
         f"[DEFAULT]\nConnectionType=initiator\nReconnectInterval=1\nFileStorePath={folder}/store\nFileLogPath={folder}/log\n"
-        f"StartTime=00:00:00\nEndTime=00:00:00\nHeartBtInt=30\n{dictionary}\nResetOnLogon={reset}\n"
+        f"StartTime=00:00:00\nEndTime=00:00:00\nHeartBtInt=30\n{dictionary}\nResetOnLogon={reset}\nSendNextExpectedMsgSeqNum={expects}\n"
         f"[SESSION]\nBeginString=FIX.4.4\nSenderCompID=QUICK\nTargetCompID=POLARIS\nSocketConnectHost=127.0.0.1\nSocketConnectPort={port}\n"
     )
     settings = fix.SessionSettings(str(folder / "engine.cfg"))
@@ -117,8 +117,14 @@ async def test_quickfix_trades_and_finds_no_fault_in_what_it_is_sent(tmp_path, r
             assert (await application.hear("9"))[102] == "1"
             application.say("D", (11, "s1"), *order, (38, "1"), (40, "4"), (44, "52000"), (99, "51000"), (59, "6"), (126, now_text(60)))
             assert (await application.hear("8"))[99] == "51000.00"
+            application.say("AF", (584, "o1"), (585, "7"))
+            status = await application.hear("8")
+            assert (status[584], status[911], status[912], status[11]) == ("o1", "1", "Y", "s1")
             application.say("q", (11, "m1"), (530, "7"), (60, now_text()))
             assert (await application.hear("r"))[533] == "1"
+            assert (await application.hear("8"))[150] == "4"
+            application.say("AF", (584, "o2"), (585, "7"))
+            assert (await application.hear("8"))[911] == "0"
             application.say("H", (11, "c1"), (55, "BTCUSDT"), (54, "1"))
             assert (await application.hear("8"))[39] == "4"
             application.say("V", (262, "r1"), (263, "1"), (264, "0"), (265, "1"))
@@ -142,11 +148,13 @@ async def test_quickfix_trades_and_finds_no_fault_in_what_it_is_sent(tmp_path, r
             await asyncio.to_thread(initiator.stop, True)
 
 
-async def test_quickfix_is_sent_again_what_it_missed(tmp_path):
+@pytest.mark.parametrize("expects", ["N", "Y"])
+async def test_quickfix_is_sent_again_what_it_missed(tmp_path, expects):
+    """Asked for by a ResendRequest, or by the NextExpectedMsgSeqNum of its logon."""
     async with SmallVenue() as here, acceptor(here, tmp_path / "sessions") as accepting:
         key, secret = here.keys.create_hmac(ACCOUNT)
         application = Application(key.name, secret)
-        initiator = engine(application, accepting.port, tmp_path, "N")
+        initiator = engine(application, accepting.port, tmp_path, "N", expects)
         initiator.start()
         try:
             await until(lambda: application.logons == 1)
@@ -157,6 +165,10 @@ async def test_quickfix_is_sent_again_what_it_missed(tmp_path):
             here.order(SELL, "50000.00", "1")  # fills while nobody is connected
             missed = await application.hear("8")
             assert (missed[150], missed[39], missed[43]) == ("F", "2", "Y")
+            [line] = accepting.lines
+            assert line.participant.record.next_in > 3
+            application.say("D", (11, "a2"), (55, "BTCUSDT"), (54, "1"), (60, now_text()), (38, "1"), (40, "2"), (44, "45000"), (59, "1"))
+            assert (await application.hear("8"))[11] == "a2"
             assert application.rejects == []
         finally:
             await asyncio.to_thread(initiator.stop, True)

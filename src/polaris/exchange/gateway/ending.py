@@ -1,6 +1,7 @@
 """New orders that are to end at a time: once they live the core is told when, by commands of their own, and ends them by itself.
 
-The journal keeps these commands like all others, so an end that comes while the venue is down is made up for when it is back.
+The journal keeps these commands like all others, so an end that comes while the venue is down is made up for when it is back. An order's
+number tells its end, below 0, to whoever shows it.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,3 +26,8 @@ def ending(venue: Venue, order_ids: Sequence[int], ends: int, account: int, note
         return [command(EXPIRE_AT, order_id=order_id, price=ends, account=account) for order_id in alive], [note] * len(alive)
 
     return follow
+
+
+def ends_of(number: int) -> int:
+    """ns UTC when the order of this number is to end; 0: it stays."""
+    return max(0, -number)

@@ -16,6 +16,7 @@ from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown
 from polaris.exchange.gateway.coinbase.figures import Figures, money
 from polaris.exchange.gateway.coinbase.times import written
 from polaris.exchange.gateway.coinbase.wanted import STOP_DOWN, STOP_UP
+from polaris.exchange.gateway.ending import ends_of
 from polaris.exchange.gateway.orders import FILLED, PENDING_NEW, Order, Trade
 from polaris.exchange.gateway.register import Owner
 from polaris.exchange.words import FOK, IOC, LIMIT, MARKET, MARKET_AMOUNT, POST_ONLY, POST_SLIDE, STOP, STOP_LIMIT, TRAILING_STOP
@@ -41,7 +42,7 @@ def status(order: Shown) -> str:
         return "PENDING" if order.state == PENDING_NEW else "OPEN"
     if order.state == FILLED:
         return "FILLED"
-    return "EXPIRED" if _ends(order) and order.updated >= _ends(order) else "CANCELLED"
+    return "EXPIRED" if ends_of(order.number) and order.updated >= ends_of(order.number) else "CANCELLED"
 
 
 def type_name(order: Shown) -> str:
@@ -55,7 +56,7 @@ def time_name(order: Shown) -> str:
         return "IMMEDIATE_OR_CANCEL"
     if order.time_in_force == FOK:
         return "FILL_OR_KILL"
-    return "GOOD_UNTIL_DATE_TIME" if _ends(order) else "GOOD_UNTIL_CANCELLED"
+    return "GOOD_UNTIL_DATE_TIME" if ends_of(order.number) else "GOOD_UNTIL_CANCELLED"
 
 
 def configuration(figures: Figures, order: Shown) -> Document:
@@ -68,7 +69,7 @@ def configuration(figures: Figures, order: Shown) -> Document:
     if order.order_type == MARKET:
         return {kinds.MARKET_IOC: size}
     terms: Document = {**size, "limit_price": figures.price(order.price)}
-    until = _ends(order)
+    until = ends_of(order.number)
     ends = {"end_time": written(until)} if until else {}
     if order.order_type != LIMIT:
         stop = {"stop_price": figures.price(order.trigger), "stop_direction": STOP_UP if _waits_above(order) else STOP_DOWN}
@@ -84,7 +85,7 @@ def configuration(figures: Figures, order: Shown) -> Document:
 def _bracket(figures: Figures, bracket: Bracket) -> Document:
     prices = {"limit_price": figures.price(bracket.price), "stop_trigger_price": figures.price(bracket.trigger)}
     terms = {"base_size": figures.size(bracket.quantity), **prices}
-    until = _ends(bracket)
+    until = ends_of(bracket.number)
     return {kinds.BRACKET_GTD: {**terms, "end_time": written(until)}} if until else {kinds.BRACKET_GTC: terms}
 
 
@@ -169,7 +170,7 @@ def user_order(figures: Figures, order: Shown, trades: Sequence[Trade]) -> Docum
         "total_value_after_fees": after_fees(figures, order, fees),
         "trigger_status": trigger_status(order),
         "creation_time": written(order.created),
-        "end_time": written(_ends(order)) if _ends(order) else "0001-01-01T00:00:00Z",
+        "end_time": written(ends_of(order.number)) if ends_of(order.number) else "0001-01-01T00:00:00Z",
         "start_time": "0001-01-01T00:00:00Z",
     }
 
@@ -252,10 +253,3 @@ def trigger_status(order: Shown) -> str:
 
 def _waits_above(order: Order) -> bool:
     return (order.order_type in (STOP, STOP_LIMIT) or order.order_type >= TRAILING_STOP) == (order.side == BUY)
-
-
-def _ends(order: Shown) -> int:
-    """ns UTC when it is to end; 0: it stays, or was asked for at another door."""
-    return max(0, -order.number)
-
-

@@ -43,7 +43,8 @@ SHAPES: Final[dict[str, Shape]] = {
     w.LOGOUT: shape((), w.TEXT),
     w.LOGON: shape(
         (w.ENCRYPT_METHOD, w.HEART_BT_INT),
-        w.RAW_DATA_LENGTH, w.RAW_DATA, w.RESET_SEQ_NUM_FLAG, w.USERNAME, w.PASSWORD, w.CANCEL_ORDERS_ON_DISCONNECT, w.TEXT,
+        w.RAW_DATA_LENGTH, w.RAW_DATA, w.RESET_SEQ_NUM_FLAG, w.NEXT_EXPECTED_MSG_SEQ_NUM, w.USERNAME, w.PASSWORD,
+        w.CANCEL_ORDERS_ON_DISCONNECT, w.TEXT,
     ),
     w.BUSINESS_REJECT: shape((w.REF_MSG_TYPE, w.BUSINESS_REJECT_REASON), w.REF_SEQ_NUM, w.BUSINESS_REJECT_REF_ID, w.TEXT),
     w.NEW_ORDER_SINGLE: shape(
@@ -56,6 +57,7 @@ SHAPES: Final[dict[str, Shape]] = {
         *WHICH_ORDER, w.PRICE, w.STOP_PX, w.TIME_IN_FORCE, w.EXPIRE_TIME, w.MAX_FLOOR, w.EXEC_INST, *FREE,
     ),
     w.ORDER_STATUS_REQUEST: shape((w.SYMBOL, w.SIDE), w.CL_ORD_ID, w.ORDER_ID, w.ACCOUNT),
+    w.ORDER_MASS_STATUS_REQUEST: shape((w.MASS_STATUS_REQ_ID, w.MASS_STATUS_REQ_TYPE), w.SYMBOL, w.SIDE, w.ACCOUNT),
     w.ORDER_MASS_CANCEL_REQUEST: shape((w.CL_ORD_ID, w.MASS_CANCEL_REQUEST_TYPE), w.SYMBOL, w.SIDE, *FREE),
     w.MARKET_DATA_REQUEST: shape(
         (w.MD_REQ_ID, w.SUBSCRIPTION_REQUEST_TYPE, w.MARKET_DEPTH),
@@ -74,7 +76,8 @@ FORMATS: Final[dict[int, tuple[re.Pattern[str], str]]] = {
     **dict.fromkeys(
         (
             w.MSG_SEQ_NUM, w.BEGIN_SEQ_NO, w.END_SEQ_NO, w.NEW_SEQ_NO, w.REF_SEQ_NUM, w.HEART_BT_INT, w.ENCRYPT_METHOD, w.MARKET_DEPTH,
-            w.MD_UPDATE_TYPE, w.NO_MD_ENTRY_TYPES, w.NO_RELATED_SYM, w.SECURITY_LIST_REQUEST_TYPE, w.RAW_DATA_LENGTH, 369,
+            w.MD_UPDATE_TYPE, w.NO_MD_ENTRY_TYPES, w.NO_RELATED_SYM, w.SECURITY_LIST_REQUEST_TYPE, w.RAW_DATA_LENGTH, w.MASS_STATUS_REQ_TYPE,
+            w.NEXT_EXPECTED_MSG_SEQ_NUM, 369,
         ),
         (NUMBER, "a whole number"),
     ),
@@ -82,7 +85,7 @@ FORMATS: Final[dict[int, tuple[re.Pattern[str], str]]] = {
     **dict.fromkeys((w.PRICE, w.STOP_PX, w.ORDER_QTY, w.MAX_FLOOR), (AMOUNT, "a decimal number")),
     **dict.fromkeys((w.POSS_DUP_FLAG, w.POSS_RESEND, w.GAP_FILL_FLAG, w.RESET_SEQ_NUM_FLAG, w.AGGREGATED_BOOK), (YES_OR_NO, "Y or N")),
     **dict.fromkeys(
-        (w.CL_ORD_ID, w.ORIG_CL_ORD_ID, w.MD_REQ_ID, w.SECURITY_REQ_ID, w.SENDER_COMP_ID, w.TARGET_COMP_ID), (WORD, "1 to 36 printable characters")
+        (w.CL_ORD_ID, w.ORIG_CL_ORD_ID, w.MD_REQ_ID, w.SECURITY_REQ_ID, w.MASS_STATUS_REQ_ID, w.SENDER_COMP_ID, w.TARGET_COMP_ID), (WORD, "1 to 36 printable characters")
     ),
 }  # fmt: skip
 TIMES: Final = frozenset({w.SENDING_TIME, w.ORIG_SENDING_TIME, w.TRANSACT_TIME, w.EXPIRE_TIME})

@@ -1,4 +1,4 @@
-"""What a FIX session must not forget: its numbers, the messages it may be asked to send again, when its orders end.
+"""What a FIX session must not forget: its numbers, and the messages it may be asked to send again.
 
 One file a session, appended to: a record is (crc, length, number, what) and its bytes. Its numbers survive the process; a record cut
 short by the machine's death ends the file, with all before it kept. A reset begins the file anew. Whose session it is stands in
@@ -16,7 +16,6 @@ from typing import Final, Protocol
 OWNER: Final = 1  # number: the account; the session's number
 HEARD: Final = 2  # number: the next we expect
 SENT: Final = 3  # number: this message's; no bytes: a message of the session, never sent again
-ENDS: Final = 4  # number: an order's; when it ends, ns UTC
 NUMBER: Final = struct.Struct("<q")
 HEAD: Final = struct.Struct("<IIqB")  # crc of what follows it, bytes of the body, number, what
 MAX_BODY: Final = 1 << 24
@@ -26,13 +25,11 @@ class Record(Protocol):
     """The numbers of one session.
 
     session  what its orders are noted under
-    ends     of orders that end at a time: ns UTC
     """
 
     session: int
     next_in: int
     next_out: int
-    ends: dict[int, int]
 
     def heard(self, number: int) -> None:
         """`number` is the next one expected."""
@@ -43,9 +40,6 @@ class Record(Protocol):
     def body(self, number: int) -> bytes:
         """What was kept of a message; b"" where nothing was."""
 
-    def order_ends(self, order_id: int, ns: int) -> None:
-        """An order ends then."""
-
     def reset(self) -> None:
         """Both ways begin at 1."""
 
@@ -55,7 +49,6 @@ class MemoryRecord:
 
     def __init__(self, session: int = 0) -> None:
         self.session = session
-        self.ends: dict[int, int] = {}
         self.reset()
 
     def heard(self, number: int) -> None:
@@ -67,9 +60,6 @@ class MemoryRecord:
 
     def body(self, number: int) -> bytes:
         return self._bodies[number - 1] if 0 < number < self.next_out else b""
-
-    def order_ends(self, order_id: int, ns: int) -> None:
-        self.ends[order_id] = ns
 
     def reset(self) -> None:
         self.next_in = self.next_out = 1
@@ -89,7 +79,6 @@ class FileRecord:
         self._waiting = bytearray()
         self.account = 0
         self.session = session
-        self.ends: dict[int, int] = {}
         self._clear()
         try:
             self._load(account)
@@ -133,13 +122,9 @@ class FileRecord:
                 self._places.append(place if body else 0)
                 self._lengths.append(len(body))
                 self.next_out = number + 1
-            case 4:
-                (self.ends[number],) = NUMBER.unpack(body)
 
     def _begin(self) -> None:
         self._add(OWNER, self.account, NUMBER.pack(self.session))
-        for order_id, ns in self.ends.items():
-            self._add(ENDS, order_id, NUMBER.pack(ns))
         self.flush()
 
     def _add(self, what: int, number: int, body: bytes) -> None:
@@ -169,10 +154,6 @@ class FileRecord:
         self._waiting.clear()
         self._clear()
         self._begin()
-
-    def order_ends(self, order_id: int, ns: int) -> None:
-        self.ends[order_id] = ns
-        self._add(ENDS, order_id, NUMBER.pack(ns))
 
     def flush(self) -> None:
         """Write what was told since the last flush: before any of it reaches the other side."""

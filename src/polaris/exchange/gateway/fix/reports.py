@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from polaris.domain.numbers import scaled
 from polaris.domain.orders import BUY
 from polaris.exchange import words as core
+from polaris.exchange.gateway.ending import ends_of
 from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import Field, timestamp
 from polaris.exchange.gateway.fix.wanted import ALL_OR_NONE, AT_ONCE, DAY, DAY_NS, NEVER_TAKES, TILL_CANCELLED, TILL_DATE
@@ -79,18 +80,14 @@ class Reports:
         self._rules = rules
         self._accounts = [str(account) for account in range(rules.accounts)]
 
-    def changed(self, change: Change, order: Order, at: Moment, exec_id: str, ends: int) -> list[Field]:
-        """What one event did to an order.
-
-        at    how it stood then
-        ends  ns UTC when the order is to end; 0: nobody said
-        """
+    def changed(self, change: Change, order: Order, at: Moment, exec_id: str) -> list[Field]:
+        """What one event did to an order; `at` is how it stood then."""
         exec_type = "C" if at.state == EXPIRED_IN_MATCH else EXEC_TYPES[change.kind]
         fields = self._head(order, at, exec_id, exec_type, change.former)
         if exec_type == "D":
             fields.append((EXEC_RESTATEMENT_REASON, RESTATEMENTS[change.kind]))
             fields.append((WORKING_INDICATOR, "N" if order.waits else "Y"))
-        fields += self._terms(order, at, ends)
+        fields += self._terms(order, at)
         if (trade := change.trade) is not None:
             listing = self._rules.listings[trade.book]
             received = listing.base if trade.side == BUY else listing.quote
@@ -108,10 +105,10 @@ class Reports:
             fields.append((w.TEXT, core.REASON_NAMES[change.reason]))
         return fields
 
-    def status(self, order: Order, exec_id: str, ends: int) -> list[Field]:
+    def status(self, order: Order, exec_id: str) -> list[Field]:
         """How an order stands, because it was asked."""
         at = now(order)
-        return [*self._head(order, at, exec_id, STATUS_ASKED), *self._terms(order, at, ends), *self._standing(order, at, order.updated)]
+        return [*self._head(order, at, exec_id, STATUS_ASKED), *self._terms(order, at), *self._standing(order, at, order.updated)]
 
     def _head(self, order: Order, at: Moment, exec_id: str, exec_type: str, former: str = "") -> list[Field]:
         fields = [(w.ORDER_ID, str(order.order_id)), (w.CL_ORD_ID, order.client_id)]
@@ -119,7 +116,7 @@ class Reports:
             fields.append((w.ORIG_CL_ORD_ID, former))
         return [*fields, (w.EXEC_ID, exec_id), (w.EXEC_TYPE, exec_type), (w.ORD_STATUS, STATUSES[at.state]), (w.ACCOUNT, self._accounts[order.account])]
 
-    def _terms(self, order: Order, at: Moment, ends: int) -> list[Field]:
+    def _terms(self, order: Order, at: Moment) -> list[Field]:
         listing = self._rules.listings[order.book]
         fields = [
             (w.SYMBOL, listing.symbol),
@@ -131,8 +128,8 @@ class Reports:
             fields.append((w.PRICE, listing.price_text(order.price)))
         if order.trigger:
             fields.append((w.STOP_PX, listing.price_text(order.trigger)))
-        fields.append((w.TIME_IN_FORCE, time_in_force(order, ends)))
-        if ends and ends % DAY_NS:
+        fields.append((w.TIME_IN_FORCE, time_in_force(order)))
+        if (ends := ends_of(order.number)) % DAY_NS:
             fields.append((w.EXPIRE_TIME, timestamp(ends)))
         if order.time_in_force == core.POST_ONLY:
             fields.append((w.EXEC_INST, NEVER_TAKES))
@@ -150,9 +147,9 @@ class Reports:
         ]
 
 
-def time_in_force(order: Order, ends: int) -> str:
+def time_in_force(order: Order) -> str:
     """As it was asked for: 0 Day, 1 GTC, 3 IOC, 4 FOK, 6 GTD."""
-    if ends:
+    if ends := ends_of(order.number):
         return TILL_DATE if ends % DAY_NS else DAY
     return {core.IOC: AT_ONCE, core.FOK: ALL_OR_NONE}.get(order.time_in_force, TILL_CANCELLED)
 

@@ -3,7 +3,8 @@
 Both sides number what they send from 1. A number above the expected one is a gap: we ask for the rest again and work on nothing
 until it is closed; one below it without PossDup is a fault that ends the connection. What was sent can be asked for again: orders'
 messages come as they were (PossDup, OrigSendingTime), the session's own and market data, which is old by then, are passed over
-by SequenceReset-GapFill. The record of the numbers outlives the connection (record.py).
+by SequenceReset-GapFill. A logon that tells which number it expects (789) is asked for nothing and has to ask for nothing: each side
+sends again by itself what the other's logon finds to be missing. The record of the numbers outlives the connection (record.py).
 Source: FIX 4.4 volume 2, with the test cases of the FIX session layer document.
 """
 
@@ -73,6 +74,8 @@ class Session:
         interval = int(message.get(w.HEART_BT_INT)) if fault is None else 0
         if fault is None and not SHORTEST_HEARTBEAT <= interval <= LONGEST_HEARTBEAT:
             fault = Fault(w.VALUE_INCORRECT, w.HEART_BT_INT, f"{SHORTEST_HEARTBEAT} to {LONGEST_HEARTBEAT} seconds")
+        if fault is None and int(message.get(w.NEXT_EXPECTED_MSG_SEQ_NUM, "1")) < 1:
+            fault = Fault(w.VALUE_INCORRECT, w.NEXT_EXPECTED_MSG_SEQ_NUM, "numbers begin at 1")
         if fault is not None:
             self._leave(described(fault), now)
             return False
@@ -83,15 +86,28 @@ class Session:
             return False
         if reset:
             self.record.reset()
+        in_order, next_out = number == self.record.next_in, self.record.next_out
         if number < self.record.next_in:
             self._leave(f"MsgSeqNum too low, expecting {self.record.next_in} but received {number}", now)
+            return False
+        expected = int(message.get(w.NEXT_EXPECTED_MSG_SEQ_NUM, "0"))  # 0: not told
+        if expected > next_out:
+            self._leave(f"NextExpectedMsgSeqNum too high, {expected} is expected but {next_out} is the next to be sent", now)
             return False
         self.state = State.ACTIVE
         self.heartbeat_ns = interval * SECOND
         answer: list[Field] = [(w.ENCRYPT_METHOD, "0"), (w.HEART_BT_INT, str(interval))]
-        self.send(w.LOGON, [*answer, (w.RESET_SEQ_NUM_FLAG, "Y")] if reset else answer, now)
-        if number == self.record.next_in:
+        if reset:
+            answer.append((w.RESET_SEQ_NUM_FLAG, "Y"))
+        if expected:
+            answer.append((w.NEXT_EXPECTED_MSG_SEQ_NUM, str(number + 1 if in_order else self.record.next_in)))
+        self.send(w.LOGON, answer, now)
+        if 0 < expected < next_out:
+            self._again(expected, next_out - 1, now)
+        if in_order:
             self._advance(number + 1)
+        elif expected:
+            self._gap_end, self._asked_at = number, now  # our logon told what is missing
         else:
             self._ask(number, now)
         return True
@@ -260,6 +276,10 @@ class Session:
         if first < 1 or first > last:
             self.refuse(message, Fault(w.VALUE_INCORRECT, w.BEGIN_SEQ_NO, f"sent so far: 1 to {newest}"), now)
             return
+        self._again(first, last, now)
+
+    def _again(self, first: int, last: int, now: int) -> None:
+        """Send again what went out under these numbers."""
         time = timestamp(now)
         passed = 0  # the first of those passed over that no gap fill has told yet
         for number in range(first, last + 1):

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from polaris.exchange import words as core
-from polaris.exchange.gateway.ending import ending
+from polaris.exchange.gateway.ending import ending, ends_of
 from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import Field, Message, timestamp
-from polaris.exchange.gateway.fix.reports import EXEC_TYPES, REJECTED, STATUSES, Reports, moments
+from polaris.exchange.gateway.fix.reports import EXEC_TYPES, REJECTED, STATUS_ASKED, STATUSES, Reports, moments
 from polaris.exchange.gateway.fix.session import Session
 from polaris.exchange.gateway.fix.wanted import (
     DUPLICATE,
@@ -36,10 +36,11 @@ from polaris.exchange.gateway.orders import Change, Order
 from polaris.exchange.gateway.venue import More, Refused, Venue, command, note
 from polaris.exchange.words import Events
 
-ORIGIN: Final = 3  # of notes: this dialect
+ORIGIN: Final = 2  # of notes: this dialect
 NONE: Final = "NONE"
 EVERY_ORDER, OWN_ORDERS = "Y", "S"  # CancelOrdersOnDisconnect
-ONE_BOOK, ALL_BOOKS = "1", "7"  # MassCancelRequestType
+ONE_BOOK, ALL_BOOKS = "1", "7"  # MassCancelRequestType, MassStatusReqType
+NO_SYMBOL, UNDISCLOSED = "[N/A]", "7"  # Symbol and Side of a report about no order
 TO_CANCEL, TO_REPLACE = "1", "2"  # CxlRejResponseTo
 # CxlRejReason
 TOO_LATE: Final = 0
@@ -66,8 +67,12 @@ REASONS: Final = {  # OrdRejReason of the core's
     ),
 }  # fmt: skip
 TRADING_TYPES: Final = frozenset(
-    {w.NEW_ORDER_SINGLE, w.ORDER_CANCEL_REQUEST, w.ORDER_CANCEL_REPLACE_REQUEST, w.ORDER_STATUS_REQUEST, w.ORDER_MASS_CANCEL_REQUEST}
-)
+    {
+        w.NEW_ORDER_SINGLE, w.ORDER_CANCEL_REQUEST, w.ORDER_CANCEL_REPLACE_REQUEST, w.ORDER_STATUS_REQUEST, w.ORDER_MASS_CANCEL_REQUEST,
+        w.ORDER_MASS_STATUS_REQUEST,
+    }
+)  # fmt: skip
+ASKING_TYPES: Final = frozenset({w.ORDER_STATUS_REQUEST, w.ORDER_MASS_STATUS_REQUEST})  # which change nothing
 
 
 class Trading:
@@ -97,7 +102,7 @@ class Trading:
     def take(self, message: Message) -> None:
         """Work on one request."""
         try:
-            if message.kind != w.ORDER_STATUS_REQUEST and not self.may_trade:
+            if message.kind not in ASKING_TYPES and not self.may_trade:
                 self.business_reject(message, NOT_AUTHORIZED, "this key may not trade")
                 return
             match message.kind:
@@ -109,6 +114,8 @@ class Trading:
                     self._replace(message)
                 case w.ORDER_STATUS_REQUEST:
                     self._venue.after(lambda: self._status(message))
+                case w.ORDER_MASS_STATUS_REQUEST:
+                    self._mass_status(message)
                 case _:
                     self._mass_cancel(message)
         except Missing as missing:
@@ -160,18 +167,15 @@ class Trading:
             if not changes:
                 self.business_reject(message, NOT_AVAILABLE, self._venue.refuses or "the venue stopped")
             elif changes[0].kind == core.REJECTED:
-                self._session.record.ends.pop(order_id, None)
                 self._refuse(message, REASONS.get(changes[0].reason, OTHER), core.REASON_NAMES[changes[0].reason], order_id)
 
         try:
             follow = ending(self._venue, [order_id], wanted.ends, self.account, self._note(""))
-            self._venue.ask([wanted.command(order_id, self.account)], [self._note(name)], answer, follow)
+            self._venue.ask([wanted.command(order_id, self.account)], [self._note(name, wanted.ends)], answer, follow)
         except Refused:
             self._venue.release(self.account, name)
             raise
         self._pending[name] = order_id
-        if wanted.ends:
-            self._session.record.order_ends(order_id, wanted.ends)
 
     def _cancel(self, message: Message) -> None:
         order_id, name = self._which(message), message.get(w.CL_ORD_ID)
@@ -199,7 +203,7 @@ class Trading:
             return
         try:
             wanted = read(message, self._venue.rules, self._venue.now())
-            _same_terms(order, wanted, self._session.record.ends.get(order_id, 0))
+            _same_terms(order, wanted)
         except Refusal as refusal:
             self._refuse_cancel(message, TO_REPLACE, OTHER, refusal.text, order_id)
             return
@@ -228,12 +232,9 @@ class Trading:
         self._venue.ask([], [], answer, follow)
 
     def _mass_cancel(self, message: Message) -> None:
-        kind, side = message.get(w.MASS_CANCEL_REQUEST_TYPE), 0
+        kind = message.get(w.MASS_CANCEL_REQUEST_TYPE)
         try:
-            if kind not in (ONE_BOOK, ALL_BOOKS):
-                raise Refusal(OTHER, f"MassCancelRequestType {kind}; expected 1 (of a security) or 7 (all)")
-            book = book_of(message, self._venue.rules) if kind == ONE_BOOK else -1
-            side = side_of(message) if w.SIDE in message.values else 0
+            book, side = self._many(message, kind)
         except Refusal as refusal:
             unknown = "1" if refusal.reason == UNKNOWN_SYMBOL else "99"
             self._mass_report(message, "0", [(w.MASS_CANCEL_REJECT_REASON, unknown), (w.TEXT, refusal.text)])
@@ -255,11 +256,7 @@ class Trading:
 
     def changed(self, changes: list[Change]) -> None:
         """What one command did to orders of the account: those of this session are reported."""
-        own = [change for change in changes if change.order is not None and change.order.session == self._session.record.session]
-        self._report(own)
-        for change in own:
-            if change.order is not None and not change.order.alive:
-                self._session.record.ends.pop(change.order_id, None)
+        self._report([change for change in changes if change.order is not None and change.order.session == self._session.record.session])
 
     def _tell_of_others(self, changes: list[Change]) -> None:
         """What this session did to orders that came another way."""
@@ -272,8 +269,7 @@ class Trading:
         stood = {id(change): at for each in by_order.values() for change, at in zip(each, moments(each), strict=True)}
         for change in changes:
             if change.order is not None and change.kind in EXEC_TYPES:
-                ends = self._session.record.ends.get(change.order_id, 0)
-                self._send(w.EXECUTION_REPORT, self._reports.changed(change, change.order, stood[id(change)], self._exec_id(), ends))
+                self._send(w.EXECUTION_REPORT, self._reports.changed(change, change.order, stood[id(change)], self._exec_id()))
 
     def balances(self, ts: int, assets: Sequence[int], balances: Any) -> None:
         """FIX tells of orders only."""
@@ -289,8 +285,43 @@ class Trading:
         else:
             self._report_status(order)
 
-    def _report_status(self, order: Order) -> None:
-        self._send(w.EXECUTION_REPORT, self._reports.status(order, self._exec_id(), self._session.record.ends.get(order.order_id, 0)))
+    def _report_status(self, order: Order, extra: Sequence[Field] = ()) -> None:
+        self._send(w.EXECUTION_REPORT, [*self._reports.status(order, self._exec_id()), *extra])
+
+    def _mass_status(self, message: Message) -> None:
+        """How every order that lives stands, a report each, the last one marked; where there is none, one report that says so."""
+        asked = (w.MASS_STATUS_REQ_ID, message.get(w.MASS_STATUS_REQ_ID))
+        try:
+            book, side = self._many(message, message.get(w.MASS_STATUS_REQ_TYPE))
+            self._own_account(message)
+        except Refusal as refusal:
+            self._send(w.EXECUTION_REPORT, self._no_order(message, asked, refusal.reason, refusal.text))
+            return
+
+        def tell() -> None:
+            orders = [order for order in self._venue.register.open(self.account, book) if side in (0, order.side)]
+            for at, order in enumerate(orders, 1):
+                self._report_status(order, [asked, (w.TOT_NUM_REPORTS, str(len(orders))), (w.LAST_RPT_REQUESTED, "Y" if at == len(orders) else "N")])
+            if not orders:
+                self._send(w.EXECUTION_REPORT, self._no_order(message, asked, UNKNOWN_ORDER, "no orders"))
+
+        self._venue.after(tell)
+
+    def _no_order(self, message: Message, asked: Field, reason: int, text: str) -> list[Field]:
+        """The only report of a mass status that finds nothing."""
+        return [
+            (w.ORDER_ID, NONE), (w.EXEC_ID, self._exec_id()), (w.EXEC_TYPE, STATUS_ASKED), (w.ORD_STATUS, REJECTED), (w.ORD_REJ_REASON, str(reason)),
+            (w.SYMBOL, message.get(w.SYMBOL, NO_SYMBOL)), (w.SIDE, message.get(w.SIDE, UNDISCLOSED)), (w.LEAVES_QTY, "0"), (w.CUM_QTY, "0"), (w.AVG_PX, "0"),
+            asked, (w.TOT_NUM_REPORTS, "0"), (w.LAST_RPT_REQUESTED, "Y"), (w.TEXT, text),
+        ]  # fmt: skip
+
+    def _many(self, message: Message, kind: str) -> tuple[int, int]:
+        """(book, side) of the orders a request is about: -1 all books, 0 both sides. Raises Refusal."""
+        if kind not in (ONE_BOOK, ALL_BOOKS):
+            raise Refusal(OTHER, f"type {kind}; expected 1 (of a security) or 7 (all)")
+        if kind == ONE_BOOK and w.SYMBOL not in message.values:
+            raise Missing(w.SYMBOL)
+        return book_of(message, self._venue.rules) if kind == ONE_BOOK else -1, side_of(message) if w.SIDE in message.values else 0
 
     def _refuse(self, message: Message, reason: int, text: str, order_id: int = 0, *, status: bool = False) -> None:
         """An ExecutionReport of an order that does not come to be."""
@@ -299,7 +330,7 @@ class Trading:
             fields.append((w.CL_ORD_ID, message.get(w.CL_ORD_ID)))
         fields += [
             (w.EXEC_ID, self._exec_id()),
-            (w.EXEC_TYPE, "I" if status else REJECTED),
+            (w.EXEC_TYPE, STATUS_ASKED if status else REJECTED),
             (w.ORD_STATUS, REJECTED),
             (w.ORD_REJ_REASON, str(reason)),
         ]
@@ -352,8 +383,8 @@ class Trading:
 
     # how it is said
 
-    def _note(self, name: str) -> bytes:
-        return note(self._venue.now(), name, session=self._session.record.session, origin=ORIGIN)
+    def _note(self, name: str, ends: int = 0) -> bytes:
+        return note(self._venue.now(), name, number=-ends, session=self._session.record.session, origin=ORIGIN)
 
     def _exec_id(self) -> str:
         """Never used twice: the time, and the number of the message that has it."""
@@ -363,14 +394,14 @@ class Trading:
         self._session.send(kind, fields, self._venue.now())
 
 
-def _same_terms(order: Order, wanted: Wanted, ends: int) -> None:
+def _same_terms(order: Order, wanted: Wanted) -> None:
     """Only price and quantity of an order can be replaced. Raises Refusal."""
     for name, asked, is_now in (
         ("Symbol", wanted.book, order.book),
         ("Side", wanted.side, order.side),
         ("OrdType", wanted.order_type, order.order_type),
         ("TimeInForce or ExecInst", wanted.time_in_force, order.time_in_force),
-        ("TimeInForce or ExpireTime", wanted.ends, ends),
+        ("TimeInForce or ExpireTime", wanted.ends, ends_of(order.number)),
         ("StopPx", wanted.trigger, order.trigger),
         ("MaxFloor", wanted.display, order.display),
     ):

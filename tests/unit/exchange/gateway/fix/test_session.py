@@ -86,6 +86,8 @@ def test_a_logon_may_begin_the_numbers_anew():
         (((98, "0"),), 5, "tag 108"),
         (((98, "0"), (108, "30")), 4, "expecting 5 but received 4"),
         (((98, "0"), (108, "30"), (141, "Y")), 5, "MsgSeqNum 1"),
+        (((98, "0"), (108, "30"), (789, "2")), 5, "2 is expected but 1 is the next"),
+        (((98, "0"), (108, "30"), (789, "0")), 5, "numbers begin at 1"),
     ],
 )
 def test_a_logon_with_terms_we_do_not_take_is_answered_with_a_logout(fields, number, words):
@@ -254,6 +256,38 @@ def test_what_was_sent_comes_again_marked_and_the_sessions_own_is_passed_over():
     assert [message.get(122) for message in again[1:4]] == [timestamp(NOW)] * 3
     assert [message.fields[-2:] for message in again[1:4]] == [message.fields[-2:] for message in first[:3]]
     assert line.record.next_out == 8
+
+
+def test_a_logon_that_tells_what_it_expects_is_sent_what_it_missed_unasked():
+    before = Line()
+    sent_reports(before)
+    line = Line(before.record, logon=False)
+    assert line.logon((789, "4"))
+    logon, *again = line.said()
+    assert (logon.kind, logon.get(34), logon.get(789)) == ("A", "8", str(line.number))
+    assert [(message.kind, message.get(34), message.flag(43)) for message in again] == [("8", "4", True), ("4", "5", True), ("9", "7", True)]
+    assert line.record.next_in == line.number
+
+
+def test_a_logon_that_tells_what_it_expects_and_missed_nothing_is_sent_nothing():
+    line = Line(logon=False)
+    assert line.logon((789, "1"))
+    [logon] = line.said()
+    assert (logon.kind, logon.get(789)) == ("A", "2")
+
+
+def test_our_logon_tells_what_we_miss_and_asks_again_only_where_it_stays_open():
+    line = Line(logon=False)
+    assert line.logon((789, "1"), number=4)
+    [logon] = line.said()
+    assert (logon.kind, logon.get(789)) == ("A", "1")
+    again = [(43, "Y"), (122, timestamp(NOW))]
+    assert line.order("a1", number=1, header=again) == []
+    [ask] = [message for message in [*line.after(31), *line.order(number=9)] if message.kind == "2"]
+    assert ask.get(7) == "2"
+    for number in (2, 3, 4):
+        line.hear("4", (123, "Y"), (36, str(number + 1)), number=number, header=again)
+    assert [message.get(11) for message in line.taken] == ["a1"] and line.record.next_in == 5
 
 
 def test_a_part_of_what_was_sent_can_be_asked_for():
