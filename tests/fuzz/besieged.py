@@ -191,6 +191,10 @@ class Besieged:
         """The request that opens a socket at Binance's door."""
         return Request(Connection(self.binance._http), "GET", path, query, {}, b"", True)
 
+    def open_lines(self, name: str) -> set[Connection]:
+        """The lines of a door that are HTTP's."""
+        return getattr(self, name)._http.connections
+
     async def turn(self) -> None:
         """Let everything run that was asked, and everything that follows from it."""
         for _ in range(3):

@@ -56,6 +56,8 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     for at in range(0, len(data), size):
         wire.feed(data[at : at + size])
     await besieged.turn()
+    while (door := wire.get_protocol()) in besieged.open_lines(name) and door._waiting:
+        await besieged.turn()
     wire.lost()
     await besieged.turn()
     told, _ = answers(bytes(wire.written))

@@ -26,7 +26,7 @@ HOST: Final = "127.0.0.1"
 HEAD_BYTES: Final = 16 * 1024  # of a request's line and headers
 BODY_BYTES: Final = 64 * 1024
 MESSAGE_BYTES: Final = 64 * 1024  # of one WebSocket message
-AT_ONCE: Final = 64  # requests of a connection that wait for their answers; beyond, it is not read
+AT_ONCE: Final = 64  # requests of a connection that wait for their answers, or are answered in one turn; beyond, it is not read, or not yet
 CONNECTIONS: Final = 4096
 IDLE_S: Final = 60.0  # a connection without a request so long is closed, and one that takes no answer so long
 REQUEST_S: Final = 10.0  # within which a request must be whole, from its first byte on
@@ -268,10 +268,14 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def _next(self) -> None:
-        """Hand on what waits, one after the other, as long as the answers come at once and are taken."""
-        self._answering = True
+        """Hand on what waits, one after the other, as long as the answers come at once and are taken; of many some, and the rest next turn."""
+        self._answering, served = True, 0
         try:
             while self._waiting and not self.full:
+                if served == AT_ONCE:
+                    self._server.loop.call_soon(self._go_on)
+                    return
+                served += 1
                 request = self._waiting[0]
                 self._handed = True
                 self._server.routes.hear(request)

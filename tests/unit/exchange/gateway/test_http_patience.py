@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -96,6 +97,19 @@ async def test_who_does_not_read_his_answers_is_not_read_and_what_lies_unread_is
         assert connection._transport.get_write_buffer_size() < 2 * len(LARGE)
         assert [len(document) for _, document in await answers(reader, 500)] == [300_000] * 500
         assert len(server.routes.heard) == 500
+
+
+async def test_who_asks_a_thousand_things_at_once_keeps_nobody_waiting():
+    async with served() as server, connected(server) as (reader, writer):
+        turns: list[int] = []
+        writer.write(ASKS * 1000)
+        await until_connected(server)
+        while len(server.routes.heard) < 1000:
+            turns.append(len(server.routes.heard))
+            await asyncio.sleep(0)
+        turns.append(1000)
+        assert max(after - before for before, after in pairwise(turns)) <= 2 * AT_ONCE
+        assert len(await answers(reader, 1000)) == 1000
 
 
 async def test_who_reads_nothing_for_a_minute_is_cut(monkeypatch):
