@@ -147,6 +147,17 @@ async def test_no_more_fix_lines_than_may_and_a_place_given_back_is_taken_again(
         await desk.connect(name="OTHER")
 
 
+async def test_an_account_has_so_many_sessions_and_no_more(monkeypatch):
+    monkeypatch.setattr(acceptor, "MOST_SESSIONS", 3)
+    async with Desk() as desk:
+        for name in ("TWO", "THREE"):
+            await desk.connect(name=name)
+        fourth = await desk.stranger("FOUR")
+        fourth.logon(desk.key, desk.secret)
+        assert [said[35] for said in await fourth.is_closed()] == ["5"]
+        assert set(desk.acceptor.participants) == {"ME", "TWO", "THREE"}
+
+
 async def test_a_logon_that_comes_byte_by_byte_has_ten_seconds():
     async with Desk() as desk, lines(desk.acceptor.port) as ((reader, writer),):
         for byte in b"8=FIX.4.4\x019=100\x0135=A\x0149=SLOW\x01":

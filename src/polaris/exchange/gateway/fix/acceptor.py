@@ -32,6 +32,7 @@ LOGON_NS: Final = 10 * SECOND  # within which the first message must come
 AWAY_NS: Final = 7 * 86_400 * SECOND  # how long a session is kept without anybody
 TICK_NS: Final = SECOND // 4
 MOST_LINES: Final = 256
+MOST_SESSIONS: Final = 64  # of one account, connected or not: each is kept for a week
 MESSAGES_PER_SECOND: Final = 1_000
 UNREAD_BYTES: Final = 16 * 1024 * 1024
 OUTBOX: Final = 4096  # messages that are gathered before they are written, in a turn that brings many
@@ -126,10 +127,13 @@ class Acceptor:
         return participant
 
     def participant(self, name: str, account: int) -> Participant | None:
-        """The session of this CompID; None where it is another account's, or can't be kept."""
+        """The session of this CompID; None where it is another account's, one too many, or can't be kept."""
         found = self.participants.get(name)
         if found is not None:
             return found if found.trading.account == account else None
+        if sum(each.trading.account == account for each in self.participants.values()) >= MOST_SESSIONS:
+            log.warning("account %d has %d FIX sessions; one more is refused", account, MOST_SESSIONS)
+            return None
         number = self.venue.new_session()
         if self._folder is None:
             return self._add(name, MemoryRecord(number), account)
