@@ -55,10 +55,19 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     (besieged.whole if logged_on else besieged.unchanged)()
     if not logged_on:
         assert all(said.kind == "5" for said in spoken(wire)), "somebody was let in"
+    await serves(besieged)
 
 
 def log_on(besieged: Besieged, wire: Wire) -> None:
     wire.feed(message("A", 1, (98, "0"), (108, "30"), (553, besieged.hmac_key.name), (554, besieged.secret)))
+
+
+async def serves(besieged: Besieged) -> None:
+    """A logon that is right is answered."""
+    wire = besieged.door("fix")
+    log_on(besieged, wire)
+    await leave(besieged, wire)
+    assert [said.kind for said in spoken(wire)] == ["A"], "a right logon was not answered after the attack"
 
 
 def spoken(wire: Wire) -> list:

@@ -5,7 +5,7 @@ Names, number, time, length and checksum are ours, unless a field of that tag is
 
 from polaris.exchange.gateway.fix.codec import encoded, timestamp
 from tests.fuzz.besieged import Besieged
-from tests.fuzz.fix_bytes import NAMES, leave, log_on, spoken
+from tests.fuzz.fix_bytes import NAMES, leave, log_on, serves, spoken
 
 ORDER = b"35=D|11=a|55=BTCUSDT|54=1|38=1|40=2|44=50000|60=20231114-22:13:20"
 SEEDS = [
@@ -43,3 +43,4 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     reports = [each.get(17) for each in said if each.kind == "8" and not each.flag(43)]
     assert len(set(reports)) == len(reports), "an ExecID twice"
     besieged.whole()
+    await serves(besieged)
