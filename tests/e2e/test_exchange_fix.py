@@ -461,6 +461,28 @@ async def test_a_key_that_may_only_read_orders_nothing():
         assert desk.here.book() == ([], [])
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "fix.md"
+
+
+async def test_the_conversation_of_the_page_is_what_is_said():
+    """Every line of it: what begins with > is said, what begins with < is heard, with these fields in this order."""
+    told = PAGE.read_text().partition("## A conversation")[2].split("```")[1].strip().splitlines()
+    async with Desk() as desk:
+        desk.here.order(SELL, "60000.00", "0.2")
+        await until(lambda: desk.here.book()[1])
+        client = await desk.stranger("PAGE")
+        for line in told:
+            secrets = line.replace("KEY", desk.key).replace("SECRET", desk.secret)
+            fields = [(int(tag), value) for tag, _, value in (field.partition("=") for field in secrets[2:].split("|"))]
+            kind = str(fields.pop(0)[1])
+            if line.startswith(">"):
+                client.say(kind, *fields, *([(60, now_text())] if kind in "DFGq" else []))
+                continue
+            await client.hear(kind)
+            heard = iter([(int(tag), value.decode()) for tag, value in client.raw.pairs])
+            assert all(field in heard for field in fields), f"{line}\nheard {client.raw}"
+
+
 # the session outlives its line
 
 
