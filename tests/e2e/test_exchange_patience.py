@@ -14,7 +14,7 @@ from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.binance.private import serve_accounts
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.fix import acceptor
-from polaris.exchange.gateway.http import IDLE, MANY, UNREAD
+from polaris.exchange.gateway.http import IDLE, MANY, MANY_SOCKETS, UNREAD
 from tests.e2e.small_venue import SmallVenue, until
 from tests.e2e.test_exchange_fix import Desk
 
@@ -104,6 +104,18 @@ async def test_a_socket_whose_client_is_gone_without_a_word_is_dropped():
             await until(lambda: server.sockets.open)
             await until(lambda: not server.sockets.open)  # no pong comes back: the line is up, and nobody is there
         await server.close()
+
+
+async def test_no_more_sockets_open_than_may_and_who_is_sent_away_is_counted():
+    async with SmallVenue() as here, lines(here.server.port, 5) as opened:
+        here.server.sockets.most = 3
+        told = []
+        for reader, writer in opened:
+            writer.write(HANDSHAKE % b"/ws/btcusdt@trade")
+            told.append((await asyncio.wait_for(reader.readline(), 10))[9:12])
+        assert told == [b"101"] * 3 + [b"404"] * 2
+        assert here.server._http.sent_away == {MANY_SOCKETS: 2} and len(here.server.sockets.open) == 3
+        assert await pinged(here)
 
 
 async def test_a_slow_reader_of_the_market_is_dropped_and_the_other_hears_every_trade():

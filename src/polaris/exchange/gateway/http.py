@@ -34,6 +34,7 @@ SLOW: Final = "a request that did not end"
 IDLE: Final = "nothing asked"
 UNREAD: Final = "answers left unread"
 MANY: Final = "too many connections"
+MANY_SOCKETS: Final = "too many sockets"
 HANDSHAKE: Final = b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
 KEY_BYTES: Final = 16  # of a handshake's nonce
 HEADS: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -349,6 +350,12 @@ class HttpServer:
             self.port = self._server.sockets[0].getsockname()[1]
             self._sweep = self.loop.call_later(REQUEST_S / 4, self._sweep_overdue)
         return self
+
+    def full(self, sockets: int, most: int) -> bool:
+        """Whether no socket more may open beside those; counts whom that sends away."""
+        if sockets >= most:
+            self.sent_away[MANY_SOCKETS] += 1
+        return sockets >= most
 
     async def close(self) -> None:
         """Stop listening and close every HTTP connection; sockets are their owners' to close."""

@@ -155,7 +155,7 @@ class BinanceServer:
 
     def upgrade(self, request: Request) -> WSListener | None:
         """The listener of a WebSocket; None where nothing opens on its path."""
-        if len(self.sockets.open) >= self.sockets.most:
+        if self._http.full(len(self.sockets.open), self.sockets.most):
             return None
         path = request.path
         while path not in self._upgrades and path:

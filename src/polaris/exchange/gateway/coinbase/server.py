@@ -112,7 +112,7 @@ class CoinbaseServer:
 
     def upgrade(self, request: Request) -> WSListener | None:
         """The listener of a WebSocket; None anywhere but at the root."""
-        if request.path not in ("", "/") or self.channels is None or len(self.sockets.open) >= self.sockets.most:
+        if request.path not in ("", "/") or self.channels is None or self._http.full(len(self.sockets.open), self.sockets.most):
             return None
         try:
             self._seconds.take(f"socket {request.address}", self.limits.public, self.clock())
