@@ -103,12 +103,13 @@ def warm() -> None:
 
 
 NURSERY: Final = f"""
-import asyncio, os, sys, traceback
+import asyncio, logging, os, sys, traceback
 from pathlib import Path
 import structlog
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from bench_exchange_kill import live, warm
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # what it warns of is what is done to it
+logging.disable(logging.WARNING)
 warm()
 print("ready", flush=True)
 for line in sys.stdin:

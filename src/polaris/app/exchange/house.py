@@ -166,7 +166,10 @@ class House:
         self.closing = True
         for door in (self.binance, self.coinbase, self.fix):
             if door is not None:
-                await door.close()
+                try:
+                    await door.close()
+                except OSError as cause:  # its own record did not get all: what the journal keeps is kept none the less
+                    log.warning("door not closed in order", said=str(cause))
         self.venue.close()
         if self.journal is None or self._keeper is None:
             return
@@ -174,7 +177,7 @@ class House:
         self.journal.wait(self.venue.seq)
         await asyncio.sleep(0)
         self.venue.durable(self.journal.told_seq)
-        if not self.venue.failed or self.venue.failed == "the venue is closed":
+        if self.venue.failed == "the venue is closed":
             self.keep()
         self.journal.close()
 
