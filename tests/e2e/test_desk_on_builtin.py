@@ -16,11 +16,12 @@ from polaris.app.compose import Replay
 from polaris.app.exchange.builtin import BuiltinMarket, Wanted, builtin_market
 from polaris.app.run import log_directory, run_desk
 from polaris.app.settings import Settings, load
+from polaris.domain.control import Balances
 from polaris.domain.errors import BadConfig
 from polaris.domain.market import REPORT
 from polaris.domain.numbers import MONEY_DECIMALS
 from polaris.domain.orders import EXPIRED, FILLED, NONE
-from polaris.log.read import rows_of
+from polaris.log.read import EventBlock, blocks, rows_of
 from polaris.venues.secrets import Secret
 from tests.e2e.test_cli_desk import answered, data, eventually, polaris, process  # noqa: F401 - data is a fixture
 
@@ -151,12 +152,18 @@ async def test_what_the_desk_says_it_holds_is_what_its_accounts_hold(tmp_path):
     desk = replay.run()  # raises where a record or a digest is another
     assert replay.logged and replay.verified and not int(desk.account["faults"])
     assert int(desk.account["fills"]) >= 3 and (desk.positions["lots"] != 0).any()
+    assert {event.venue for event in compared(directory)} == {"binance", "coinbase"} and all(event.agrees for event in compared(directory))
 
 
 def settled(books: Books, directory: Path) -> bool:
     with contextlib.suppress(Exception):  # a log that is written to may end in the middle of something
         return books.desk(directory) == books.exchange()
     return False
+
+
+def compared(directory: Path) -> list[Balances]:
+    """What the log says of the accounts at the venues."""
+    return [block.event for block in blocks(directory) if isinstance(block, EventBlock) and isinstance(block.event, Balances)]
 
 
 async def test_a_killed_desk_finds_out_what_became_of_its_orders(tmp_path):
@@ -180,6 +187,9 @@ async def test_a_killed_desk_finds_out_what_became_of_its_orders(tmp_path):
         assert books.desk(directory) == books.exchange()
     replay = Replay(directory)
     assert not int(replay.run().account["faults"]) and replay.verified
+    for venue in ("binance", "coinbase"):
+        first, *later = [event for event in compared(directory) if event.venue == venue]
+        assert later and all(event.agrees and event.opening == first.opening for event in later), "the second run goes by what the first one found"
 
 
 def test_a_desk_that_was_killed_with_its_market_takes_its_orders_for_lapsed(data, tmp_path):  # noqa: F811
@@ -196,6 +206,9 @@ def test_a_desk_that_was_killed_with_its_market_takes_its_orders_for_lapsed(data
     assert polaris("stop").returncode == 0
     lapsed = [json.loads(line)["order"] for line in polaris("logs", "-n", "10000").stdout.splitlines() if '"order lapsed"' in line]
     assert sorted(lapsed) == sorted(left)
+    said = [json.loads(line) for line in polaris("logs", "-n", "10000").stdout.splitlines() if '"venue began anew"' in line]
+    assert said and all("the log's positions and cash stay" in line["said"] and line["traded"] for line in said)
+    assert all(event.agrees for event in compared(data / "log"))
     desk = Replay(data / "log").run()
     assert {int(order["state"]) for order in desk.orders if int(order["id"]) in left} <= {EXPIRED}
     assert answered("replay", str(data / "log"))["seq"] > 0

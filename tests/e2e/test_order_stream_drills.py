@@ -6,13 +6,16 @@ import os
 import signal
 from dataclasses import replace
 
+import numpy as np
+
 from polaris.app import desk_orders, run
-from polaris.app.compose import Replay
+from polaris.app.compose import Replay, backtested, settings_of
 from polaris.app.run import Running, log_directory
 from polaris.app.settings import load
 from polaris.domain.control import Balances
+from polaris.domain.market import REPORT
 from polaris.domain.orders import BUY, MARKET
-from polaris.log.read import EventBlock, blocks
+from polaris.log.read import EventBlock, blocks, rows_of
 from polaris.venues.orders import NewOrder, Report
 from polaris.venues.private_session import PrivateSession
 from tests.e2e.damaged_stream import DAMAGED, MUTE, WELL, DamagedStream
@@ -109,6 +112,12 @@ async def test_a_desk_on_damaged_streams_knows_every_fill(tmp_path, monkeypatch)
     assert {event.venue for event in told(directory)} == {"binance", "coinbase"} and all(event.agrees for event in told(directory))
     replay = Replay(directory)
     assert not int(replay.run().account["faults"]) and replay.verified and replay.logged == replay.derived
+    rows = rows_of(directory)  # what the streams told is in them: a third way decides the same
+    backtest, _ = backtested(settings_of(replay.started), replay.instruments, rows)
+    assert (backtest.decisions_digest(), backtest.state_digest()) == (replay.desk.decisions_digest(), replay.desk.state_digest())
+    rows["price"][np.flatnonzero((rows["kind"] == REPORT) & (rows["quantity"] > 0))[0]] += 1
+    altered, _ = backtested(settings_of(replay.started), replay.instruments, rows)
+    assert altered.decisions_digest() != replay.desk.decisions_digest()
 
 
 async def test_a_desk_whose_account_somebody_else_trades_on_stops_opening_there(tmp_path, monkeypatch):
@@ -124,7 +133,7 @@ async def test_a_desk_whose_account_somebody_else_trades_on_stops_opening_there(
     said = await orders.entries["coinbase"].place(NewOrder(item, BUY, MARKET, 0, item.lots("0.01"), orders.entries["coinbase"].orders.name("stranger", 1)))
     assert isinstance(said, Report)
     await until(lambda: trading.done() or orders.accounts.accounts["coinbase"].agrees is False)
-    assert "0.009998 BTC" in orders.courier.held["coinbase"] and "binance" not in orders.courier.held
+    assert "0.009998 BTC" in orders.courier.held["coinbase"] and orders.accounts.accounts["binance"].agrees
     os.kill(os.getpid(), signal.SIGTERM)
     last = await trading
     (wrong,) = [venue for venue in last.orders_at if not venue.agrees]

@@ -122,7 +122,7 @@ def _orders_at(venues: Sequence[OrderVenueStatus], tall: bool, width: int) -> Li
             said = "as the desk's books say" if venue.agrees else "NOT as the desk's books say"
             text.append(f" · {said}, {_age(venue.compared_age_ns)} ago", "bright_black" if venue.agrees else "red")
         lines.append(_cut(text, width))
-    return [_rule("Orders go to", width), *lines] if lines else []
+    return [_rule("Orders go to", width), *lines] if lines and tall else lines
 
 
 def _money(account: AccountStatus, width: int, chart_height: int) -> Lines:

@@ -13,6 +13,7 @@ from polaris.app.status import (
     Happening,
     InstrumentStatus,
     LogStatus,
+    OrderVenueStatus,
     Status,
     VenueStatus,
 )
@@ -64,6 +65,19 @@ def busy() -> Status:
         venues=(
             VenueStatus(name="coinbase", connected=True, age_ns=12_000_000, frames=12_345, bytes=99),
             VenueStatus(name="binance", connected=True, age_ns=3_200_000_000, frames=223_450, reconnects=1),
+        ),
+        orders_at=(
+            OrderVenueStatus(name="coinbase", listening=True, stream="listening", agrees=True, compared_age_ns=4_000_000_000, balances={"BTC": "12.82051", "USD": "1004994.875614"}),
+            OrderVenueStatus(
+                name="binance",
+                stream="no connection: OSError",
+                reconnects=3,
+                missed=2,
+                compared_age_ns=1_500_000_000,
+                balances={"BTC": "12.5", "USDT": "1000000"},
+                differences={"BTC": "+0.01"},
+                held="its balances differ from the desk's books by 0.01 BTC",
+            ),
         ),
         instruments=(
             instrument("BTC-USD.coinbase", "LIVE", 12_000_000, "0.00123"),

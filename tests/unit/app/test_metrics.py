@@ -49,6 +49,11 @@ async def test_a_scrape_tells_what_the_screen_draws(busy):
     assert found["polaris_position", (("instrument", "ETH-USD.coinbase"),)] == -1.5
     assert found["polaris_trading", (("state", "running"),)] == 1
     assert found["polaris_up_seconds", ()] == 751
+    binance = ("venue", "binance")
+    assert (found["polaris_orders_held", (binance,)], found["polaris_balances_agree", (binance,)], found["polaris_order_stream_listening", (binance,)]) == (1, 0, 0)
+    assert (found["polaris_order_stream_reconnects_total", (binance,)], found["polaris_order_stream_missed_total", (binance,)]) == (3, 2)
+    assert found["polaris_balance_difference", (("asset", "BTC"), binance)] == 0.01 and found["polaris_balance_difference", (("asset", "USDT"), binance)] == 0
+    assert found["polaris_balances_age_seconds", (("venue", "coinbase"),)] == 4
 
 
 async def test_the_latency_histogram_is_one_that_prometheus_can_sum(busy):

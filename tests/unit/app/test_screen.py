@@ -27,7 +27,7 @@ def test_the_view_fits_its_terminal(busy, width, height):
 
 
 def test_the_smallest_view_shows_what_matters(busy):
-    text = "\n".join(drawn(busy, 80, 24))
+    text = "\n".join(drawn(msgspec.structs.replace(busy, orders_at=()), 80, 24))
     for words in (
         "PAPER", "running", "builtin", "log 812,345", "up 12:31 min",
         "● coinbase 12 ms", "○ binance 3.2 s",
@@ -45,6 +45,20 @@ def test_the_larger_view_adds_features_levels_and_stages(busy):
     for words in ("spread_bps", "imbalance_1", "19,283/27,238", "p99", "Turnover 812,345.11", "stale data: 12.1 s, limit 10 s", "REAL MONEY"):
         assert (words in text) == (words != "REAL MONEY"), words
     assert "REAL MONEY" in "\n".join(drawn(msgspec.structs.replace(busy, mode="live"), 160, 50))
+
+
+def test_a_venue_that_gets_no_orders_says_why_on_every_screen(busy):
+    for size in ((80, 24), (160, 50)):
+        assert any(text.startswith("○ binance   no new orders: its balances differ from the desk's books by 0.01") for text in drawn(busy, *size))
+    assert "no orders to binance: its balances differ" in line(busy)
+
+
+def test_the_larger_view_shows_what_the_accounts_hold(busy):
+    text = "\n".join(drawn(busy, 160, 50))
+    assert "● coinbase  orders heard · account BTC 12.82051  USD 1,004,994.875614 · as the desk's books say, 4.0 s ago" in text
+    assert "BTC 12.5  USDT 1,000,000 · NOT as the desk's books say" in text
+    asked = msgspec.structs.replace(busy.orders_at[1], held="", agrees=True, differences={})
+    assert "○ binance   orders asked for: no connection: OSError" in "\n".join(drawn(msgspec.structs.replace(busy, orders_at=(asked,)), 160, 50))
 
 
 def test_a_mute_feed_does_not_look_connected():
