@@ -114,6 +114,16 @@ class Wire(asyncio.Transport):
         self._reading = True
 
 
+class Refusing:
+    """A journal whose disk is full."""
+
+    refuses = "the disk is full"
+    told_seq = 1 << 62
+
+    def append(self, *_: Any) -> None:
+        raise AssertionError("written where nothing can be")
+
+
 @dataclass
 class State:
     """What a stranger may not change."""
@@ -190,6 +200,14 @@ class Besieged:
     def binance_request(self, path: str, query: str = "") -> Request:
         """The request that opens a socket at Binance's door."""
         return Request(Connection(self.binance._http), "GET", path, query, {}, b"", True)
+
+    def refuse(self) -> None:
+        """From now on nothing can be written down, so nothing may be done."""
+        self.venue.journal = Refusing()
+
+    def may_say(self, status: int) -> bool:
+        """Whether this is an answer that may be given: none that tells of a fault of ours."""
+        return status < 500 or (status == 503 and self.venue.journal is not None)
 
     def open_lines(self, name: str) -> set[Connection]:
         """The lines of a door that are HTTP's."""

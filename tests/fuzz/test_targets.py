@@ -28,6 +28,16 @@ def test_whatever_is_nearly_right_is_withstood(name):
         attacked()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_where_nothing_can_be_written_down_nothing_is_done(name):
+    with Siege(name) as siege:
+        siege.besieged.refuse()
+        before = siege.besieged.state()
+        for data in siege.target.SEEDS:
+            siege.attack(data)
+        assert siege.besieged.state() == before
+
+
 def test_a_target_that_is_not_there_is_named():
     with pytest.raises(SystemExit, match="there is no target 'x'; expected one of http_bytes"):
         target("x")

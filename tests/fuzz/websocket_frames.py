@@ -33,6 +33,7 @@ SEEDS = [
     b"\0" + frame(b"\xff\xfe"),
     b"\0" + frame(b"x", 3) + frame(b"x", 11),
     b"\0" + frame(b"x", 1, 0xF0),
+    b"\0" + frame(b"", 8),
     b"\0" + frame(b"\x03", 8),
     b"\0" + frame(b"\0\0", 8),
     b"\x03" + frame(b"\xff\xff\xff", 8),
