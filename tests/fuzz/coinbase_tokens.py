@@ -51,8 +51,8 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     wire.lost()
     await besieged.turn()
     if status == 200:
-        told = json.loads(claims)
-        assert json.loads(head)["alg"] == "EdDSA" and "KEY" in told["sub"] and told["nbf"] <= 1_700_000_005 and told["exp"] > 1_700_000_000, told
+        started, told = (json.loads(each.decode(errors="replace")) for each in (head, claims))
+        assert started["alg"] == "EdDSA" and "KEY" in told["sub"] and told["nbf"] <= 1_700_000_005 and told["exp"] > 1_700_000_000, told
     else:
         assert status in (401, 431), (status, document)
         is_error("coinbase", document)
