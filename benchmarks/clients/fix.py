@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import simplefix
 
 from clients.line import ENDED, FILLED, OPEN, Gone, Heard, Identity, Line, Order, Refused, Standing, cut, end
 from polaris.domain.orders import BUY
 from polaris.exchange.listing import Rules
+
+PACE: Final = 900  # requests a second; the acceptor cuts who makes more than 1,000
 
 
 class Fix(Line):
@@ -25,6 +28,7 @@ class Fix(Line):
         self._waiting: dict[str, asyncio.Future[Any]] = {}  # by ClOrdID
         self._statuses: deque[asyncio.Future[Any]] = deque()  # answered in their order
         self._writer: asyncio.StreamWriter | None = None
+        self._sent: deque[float] = deque([0.0] * PACE, PACE)  # when the last requests were made
 
     async def open(self, ports: dict[str, int]) -> None:
         try:
@@ -91,6 +95,12 @@ class Fix(Line):
             fills[message.get(527).decode()] = listing.ticks(message.get(31).decode()), listing.lots(message.get(32).decode())
         return Standing(message.get(37).decode(), self.STATES[message.get(39)], self.lots(book, message.get(14).decode()), fills)
 
+    async def _turn(self) -> None:
+        """Until one more request is no more than the acceptor takes of a line in a second."""
+        while (wait := self._sent[0] + 1.0 - time.monotonic()) > 0:  # noqa: ASYNC110 - time alone is waited for
+            await asyncio.sleep(wait)
+        self._sent.append(time.monotonic())
+
     def _settle(self, name: str, outcome: Standing | Exception) -> None:
         if (waiting := self._waiting.pop(name, None)) is not None:
             self._answer(waiting, outcome)
@@ -103,6 +113,7 @@ class Fix(Line):
                 waiting.set_result(outcome)
 
     async def place(self, order: Order, again: bool = False) -> Standing:
+        await self._turn()
         waiting = self._waiting[order.name] = asyncio.get_running_loop().create_future()
         listing = self.rules.listings[order.book]
         size = ((38, listing.quantity_text(order.quantity)), (40, 2), (44, listing.price_text(order.price)), (59, 1))
@@ -111,12 +122,14 @@ class Fix(Line):
         return standing
 
     async def cancel(self, order: Order, name: str) -> Standing:
+        await self._turn()
         waiting = self._waiting[name] = asyncio.get_running_loop().create_future()
         self._send("F", (11, name), (37, order.order_id), (41, order.name), *self._about(order))
         standing: Standing = await self.answer(waiting)
         return standing
 
     async def find(self, order: Order) -> Standing | None:
+        await self._turn()
         waiting = asyncio.get_running_loop().create_future()
         self._statuses.append(waiting)
         self._send("H", (11, order.name), (55, self.rules.listings[order.book].symbol), (54, 1 if order.side == BUY else 2))
