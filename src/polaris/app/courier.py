@@ -241,6 +241,7 @@ class Courier:
         carried = self._names.get(report.client)
         if carried is None:
             return  # it has ended; or it is of nobody we know, and balances tell what that did
+        self._entry(carried).doubtful.pop(report.client, None)  # the venue has it
         try:
             self._told(carried, carried.hear(report, fill))
         except Unavailable as trouble:
@@ -263,8 +264,9 @@ class Courier:
 
     async def _hear(self, carried: Carried, said: Report | Refusal) -> None:
         """What a venue answered about an order becomes rows."""
-        if carried.over:
-            return  # the stream was quicker
+        if carried.over:  # the stream was quicker, and where the answer was lost it took the doubt away
+            self._entry(carried).doubtful.pop(carried.order.client, None)
+            return
         if isinstance(said, Report):
             self._told(carried, carried.hear(said))
             await self._tell_fills(carried)

@@ -126,9 +126,9 @@ class Reconciliation:
             self._unsure(venue)
             return
         account = self.accounts[venue]
-        if account.opening is None:
-            self._open(venue, held)
         account.held, account.compared_ns = held, self.clock()
+        if account.opening is None and not self._open(venue, held):
+            return
         account.expected, account.differences = self._expected(venue, held)
         if not account.differences:
             account.misfits = 0
@@ -139,17 +139,28 @@ class Reconciliation:
         if account.misfits >= TWICE:
             self._differ(venue)
 
-    def _open(self, venue: str, held: Amounts) -> None:
-        """The desk begins at a venue it knows nothing of: what it holds there by its log is a part of what the account holds."""
+    def _open(self, venue: str, held: Amounts) -> bool:
+        """The desk begins at a venue it knows nothing of: what it holds there by its log is a part of what the account holds.
+
+        returns  False where the account does not hold that much: it can't be the account of this log
+        """
         account = self.accounts[venue]
-        traded = self._traded(venue, False)
-        account.opening = {asset: held[asset] - traded[asset] for asset in held}
         account.in_kind.clear()
+        traded = self._traded(venue, False)
+        missing = {asset: traded[asset] - held[asset] for asset in held if traded[asset] > held[asset]}
+        if missing:
+            reason = f"its account lacks {_words(missing)} of what the log says was bought there: begin a new log with polaris start --fresh"
+            if self.courier.held.get(venue) != reason:
+                log.error("orders held back", venue=venue, said=reason)
+            self.courier.held[venue] = reason
+            return False
+        account.opening = {asset: held[asset] - traded[asset] for asset in held}
         kept = {asset: amount for asset, amount in traded.items() if amount}
         if kept:
             log.warning("venue began anew", venue=venue, held=_words(held), traded=_words(kept), said="its account is a new one; the log's positions and cash stay and count as a part of it")
         else:
             log.info("account opened", venue=venue, held=_words(held))
+        return True
 
     def _agree(self, venue: str) -> None:
         account = self.accounts[venue]

@@ -322,4 +322,23 @@ async def test_an_order_in_doubt_that_the_stream_tells_of_is_known_to_be_there()
     await house.settled(5)
     house.venue.trade(client, 2)
     house.courier.heard("sim", house.venue.said(client))
-    assert house.state(client) == "partial" and house.venue.placed == [client]
+    assert house.state(client) == "partial" and house.venue.placed == [client] and not house.venue.doubtful
+
+
+async def test_an_order_that_ended_before_its_answer_was_lost_leaves_no_doubt():
+    house = a_house()
+    await listening(house)
+    place = house.venue.place
+
+    async def lost(order):
+        house.venue.says, house.venue.taken_although = Refusal(Verdict.DOUBT, "ReadTimeout"), True
+        said = await place(order)
+        house.venue.trade(order.client, order.lots)
+        house.courier.heard("sim", house.venue.said(order.client))
+        house.venue.doubtful[order.client] = order
+        return said
+
+    house.venue.place = lost  # type: ignore[method-assign]
+    client = house.send(BUY, 5)
+    await house.settled(5)
+    assert house.state(client) == "filled" and not house.venue.doubtful and house.courier.settled("sim")

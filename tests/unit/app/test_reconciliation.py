@@ -201,6 +201,19 @@ async def test_a_venue_that_began_anew_counts_the_logs_positions_as_a_part_of_it
     assert await after.compared()
 
 
+async def test_an_account_that_lacks_what_the_log_says_was_bought_is_not_taken_for_its_own():
+    before = Books(Bank())
+    await before.compared()
+    await before.traded(BUY, 10)
+    poor = Bank()
+    poor.account[BASE] = Decimal(0)
+    after = Books(poor, before.desk)
+    assert await after.compared(3) is None and not after.events
+    assert after.courier.held["sim"].startswith(f"its account lacks 0.00001 {BASE} of what the log says")
+    poor.account[BASE] = Decimal(1)
+    assert await after.compared() and "sim" not in after.courier.held
+
+
 async def test_a_venue_that_does_not_tell_is_asked_again_and_after_long_gets_no_new_order():
     house = Books(Bank())
     await house.compared()
