@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        self._url = b""
+        self._url, self._in_head = b"", True
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._bytes = 0
@@ -190,10 +190,11 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._grow(len(name) + len(value), HEAD_BYTES, 431)
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        if self._in_head:  # what comes behind a body in chunks is no header: it may not say who asks
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._bytes = 0
+        self._bytes, self._in_head = 0, False
 
     def on_body(self, body: bytes) -> None:
         self._grow(len(body), BODY_BYTES, 413)

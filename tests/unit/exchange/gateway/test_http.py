@@ -114,6 +114,16 @@ async def test_a_body_in_chunks_is_one_body():
         assert await answers(reader, 1) == [(200, ["POST", "/a", "", "abc"])]
 
 
+async def test_what_comes_behind_a_body_is_no_header():
+    async with served() as server, connected(server) as (reader, writer):
+        chunks = b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX-MBX-APIKEY: other\r\nMore: x\r\n\r\n"
+        writer.write(b"POST /a HTTP/1.1\r\nHost: x\r\nX-MBX-APIKEY: mine\r\n" + chunks + b"GET /b HTTP/1.1\r\nX-MBX-APIKEY: next\r\n\r\n")
+        assert await answers(reader, 2) == [(200, ["POST", "/a", "", "ab"]), (200, ["GET", "/b", "", ""])]
+        first, second = server.routes.heard
+        assert first.headers["x-mbx-apikey"] == "mine" and "more" not in first.headers
+        assert second.headers == {"x-mbx-apikey": "next"}
+
+
 async def test_a_connection_is_closed_when_its_client_asks_for_it():
     async with served() as server, connected(server) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
