@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from polaris.app.carried import Carried, News
+from polaris.app.silence import Silence
 from polaris.domain.errors import PolarisError, Unavailable
 from polaris.domain.instrument import Instrument, Instruments
 from polaris.domain.market import REPORT, RowBuffer
@@ -31,7 +32,6 @@ SECOND: Final = 1_000_000_000
 POLL_S: Final = 0.25  # between two looks at what works, where no stream tells of it
 CHECK_S: Final = 5.0  # and where one does
 PATIENCE_S: Final = 0.05  # how long an execution that the stream will tell is not asked for
-MUTE_S: Final = 2.0  # what a look found and the stream did not tell by then, it will never tell
 HELD_S: Final = 1.0  # before an order to a venue that gets none is refused: the core would ask again at once
 SINCE_NS: Final = 60 * SECOND  # how long before its order an execution may be dated: the venue's clock is not ours
 
@@ -95,13 +95,11 @@ class Courier:
         self.mutes = 0  # streams that were open and did not tell
         self._tell, self._answered, self._executed, self._poll_s, self._check_s = tell, answered, executed, poll_s, check_s
         self._names: dict[str, Carried] = {}  # by what the venue calls it on our behalf
-        self._unheard: dict[str, tuple[str, Report, float]] = {}  # what a look found and the stream has not told: venue, report, when; by name
+        self._silence = Silence()
         self._due: set[str] = set()
         self._looking: set[str] = set()
         self._looked: dict[str, float] = defaultdict(float)
         self._restless: set[str] = set()  # venues that left something unanswered
-        self._told_from: dict[str, int] = defaultdict(int)  # how often a stream began to tell anew, and how often that was when a look began
-        self._looked_from: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._rows = RowBuffer(16)
         self._failed: asyncio.Future[None] | None = None
@@ -122,13 +120,15 @@ class Courier:
             case Listening():
                 self.listening[venue] = word
                 log.info("orders heard", venue=venue, said="its user stream tells of them; what was open before is asked for")
-                self._told_from[venue] += 1
+                self._silence.tells(venue)
                 self.look(venue)
             case Missed(reason=reason):
                 log.warning("orders missed", venue=venue, said=reason)
-                self._told_from[venue] += 1
+                if venue in self.listening:
+                    self._silence.tells(venue)
                 self.look(venue)
             case Deaf(reason=reason):
+                self._silence.stops(venue)
                 if self.listening.pop(venue, None) and self._failed is not None:  # else it was known, or nobody wants to hear any more
                     log.warning("orders unheard", venue=venue, said=f"{reason}; it is asked every {self._poll_s:g} s meanwhile")
 
@@ -182,7 +182,7 @@ class Courier:
                 if done:
                     self._failed.result()
                 now = time.monotonic()
-                self._doubt_streams(now)
+                self._leave_the_mute(now)
                 for venue in self.entries:
                     asked_often = venue not in self.listening or venue in self._restless or not self.settled(venue)
                     if asked_often or now - self._looked[venue] >= self._check_s:
@@ -236,8 +236,7 @@ class Courier:
 
     def _streamed(self, report: Report, fill: Fill | None) -> None:
         """What the stream says of an order."""
-        if report.client in self._unheard and (report.state >= FILLED or report.filled >= self._unheard[report.client][1].filled):
-            del self._unheard[report.client]  # late, not mute
+        self._silence.told(report)
         carried = self._names.get(report.client)
         if carried is None:
             return  # it has ended; or it is of nobody we know, and balances tell what that did
@@ -296,24 +295,23 @@ class Courier:
                 self._due.discard(venue)
                 self._restless.discard(venue)
                 self._looked[venue] = time.monotonic()
-                told_from = self._told_from[venue]
-                judged = self._looked_from.get(venue) == told_from  # else it finds what the stream need not tell: it was before
+                began, judges = self._silence.beginnings(venue), self._silence.judges(venue)
                 working: dict[int, list[Carried]] = defaultdict(list)
                 for carried in self._at(venue):
                     if carried.left and not carried.busy.locked():
                         working[carried.order.instrument.id].append(carried)
                 for orders in working.values():
                     try:
-                        await self._look_at(orders, judged)
+                        await self._look_at(orders, judges)
                     except PolarisError as trouble:
                         self._trouble(orders[0])
                         log.warning("venue did not tell", venue=venue, said=str(trouble))
-                self._looked_from[venue] = told_from
+                self._silence.looked(venue, began)
         finally:
             self._looking.discard(venue)
 
-    async def _look_at(self, orders: list[Carried], judged: bool) -> None:
-        """How orders of one instrument stand. `judged`: what is found now the stream should tell too."""
+    async def _look_at(self, orders: list[Carried], judges: bool) -> None:
+        """How orders of one instrument stand. `judges`: what is found now, the stream has to tell too."""
         entry, item = self._entry(orders[0]), orders[0].order.instrument
         standing = {report.client: report for report in await entry.open_orders(item)}
         for carried in orders:
@@ -327,20 +325,17 @@ class Courier:
                 said = standing.get(client) or await entry.find(item, client)
                 before = (carried.told, carried.accepted, carried.over)
                 await self._hear(carried, said)
-                if judged and isinstance(said, Report) and (carried.told, carried.accepted, carried.over) != before and item.key.venue in self.listening:
-                    self._unheard.setdefault(client, (item.key.venue, said, time.monotonic()))
+                if judges and isinstance(said, Report) and (carried.told, carried.accepted, carried.over) != before:
+                    self._silence.found(item.key.venue, said, time.monotonic())
             if carried.cancelling and not carried.over:
                 self._start(self._cancel(carried))
 
-    def _doubt_streams(self, now: float) -> None:
+    def _leave_the_mute(self, now: float) -> None:
         """A stream that is open and does not tell what happened is made anew."""
-        for client, (venue, report, found) in list(self._unheard.items()):
-            if now - found < MUTE_S:
-                continue
-            del self._unheard[client]
-            if venue in self.listening:
+        for venue, report in self._silence.mute(now):
+            if venue in self.listening:  # else another order said so already
                 self.mutes += 1
-                self.heard(venue, Deaf(f"order {client} is {report.filled} of {report.lots} lots filled, and the stream did not tell"))
+                self.heard(venue, Deaf(f"order {report.client} is {report.filled} of {report.lots} lots filled, and the stream did not tell"))
                 self.streams[venue].renew("it did not tell")
 
     # rows

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polaris.app import courier as couriers
+from polaris.app import silence
 from polaris.domain.orders import BUY, CANCELLED, EXPIRED, OPEN, PARTIAL, SELL
 from polaris.venues.orders import Fill, Refusal, Report, Verdict
 from polaris.venues.private import Deaf, Listening, Missed, Told
@@ -22,7 +23,7 @@ TELLS_ALL, TELLS_STATES = Listening(fills=True), Listening(fills=False)
 def short_clocks(monkeypatch):
     monkeypatch.setattr(couriers, "PATIENCE_S", 0.0)
     monkeypatch.setattr(couriers, "HELD_S", 0.001)
-    monkeypatch.setattr(couriers, "MUTE_S", 0.02)
+    monkeypatch.setattr(silence, "MUTE_S", 0.02)
 
 
 class Asked(Venue):
