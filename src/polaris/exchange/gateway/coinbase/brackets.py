@@ -48,8 +48,8 @@ class Bracket:
 
     @property
     def holds(self) -> int:
-        """The price at which what is open is paid for, ticks: of two legs the dearer one's."""
-        return max(leg.price for leg in (self.limit, self.stop) if leg.alive) if self.side == BUY and self.alive else 0
+        """What it locks, of two legs the larger: ticks times lots where it buys, lots where it sells."""
+        return max(leg.open * (leg.price if self.side == BUY else 1) for leg in (self.limit, self.stop))
 
     @property
     def guards(self) -> bool:

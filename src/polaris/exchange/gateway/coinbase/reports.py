@@ -238,9 +238,8 @@ def hold(figures: Figures, order: Shown) -> str:
     """What it locks, in the quote where it buys and in the base where it sells."""
     if not order.open:
         return "0"
-    if order.side == BUY:
-        return figures.amount(order.open * (order.holds if isinstance(order, Bracket) else order.price))
-    return money(figures.listing.base, order.open * figures.listing.lot_units)
+    locks = order.holds if isinstance(order, Bracket) else order.open * (order.price if order.side == BUY else 1)
+    return figures.amount(locks) if order.side == BUY else money(figures.listing.base, locks * figures.listing.lot_units)
 
 
 def trigger_status(order: Shown) -> str:

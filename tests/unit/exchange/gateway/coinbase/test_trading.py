@@ -234,6 +234,19 @@ async def test_a_bracket_stops_its_loss_five_percent_beyond_its_trigger_at_worst
     assert (fill["order_id"], fill["size"]) == (told["order_id"], "0.01")
 
 
+async def test_a_bracket_that_meets_its_own_account_shrinks_at_its_limit_and_still_locks_what_its_stop_needs(here):
+    await trade(here, "50000")
+    me = Asker(here)
+    bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await me.limit("BUY", "0.004", "55000")
+    order = await me.order_of(bracket)
+    assert (order["status"], order["trigger_status"], order["outstanding_hold_amount"], order["filled_size"]) == ("OPEN", "STOP_PENDING", "0.01", "0")
+    held = {each["currency"]: each["hold"]["value"] for each in (await me.ask("GET", "accounts"))["accounts"]}
+    assert held["BTC"] == "0.01"
+    dear = (await me.place("BUY", {"trigger_bracket_gtc": {"base_size": "0.01", "limit_price": "45000", "stop_trigger_price": "60000"}}))["order_id"]
+    assert (await me.order_of(dear))["outstanding_hold_amount"] == "630", "0.01 at 63,000, where its stop would trade at worst"
+
+
 async def test_a_triggered_bracket_is_cancelled_by_its_name(here):
     await trade(here, "50000")
     me = Asker(here)
