@@ -108,13 +108,13 @@ class Control:
     async def _pay(self, asked: Asked) -> Document:
         operation = w.DEPOSIT if asked.do == "deposit" else w.WITHDRAW
         asset = self._asset(asked)
-        units = self._house.plan.rules.assets[asset].units(asked.amount)
+        units = self._units(asked, asset)
         await self._command(command(operation, account=self._account(asked), book=asset, quantity=units))
         return self._balance(asked.account, asset)
 
     async def _transfer(self, asked: Asked) -> Document:
         asset = self._asset(asked)
-        units = self._house.plan.rules.assets[asset].units(asked.amount)
+        units = self._units(asked, asset)
         await self._command(command(w.TRANSFER, account=self._account(asked), order_id=asked.to, book=asset, quantity=units))
         return {"from": self._balance(asked.account, asset), "to": self._balance(asked.to, asset)}
 
@@ -152,6 +152,12 @@ class Control:
         if asked.asset not in names:
             raise BadConfig(f"asset is {asked.asset!r}; expected one of {', '.join(names)}")
         return names.index(asked.asset)
+
+    def _units(self, asked: Asked, asset: int) -> int:
+        units = self._house.plan.rules.assets[asset].units(asked.amount)
+        if units <= 0:
+            raise BadConfig(f"amount is {asked.amount!r}; expected more than 0")
+        return units
 
     def _balance(self, account: int, asset: int) -> Document:
         rules = self._house.plan.rules
