@@ -258,9 +258,6 @@ class Drill:
             if moment == "load":
                 await asyncio.sleep(self.dice.uniform(0, LOAD_S))
                 self.kill(victim, moment, exchange, hello["scribe"])
-            if moment and victim == "scribe":
-                await asyncio.sleep(self.dice.uniform(0, AFTER_S) if moment == "load" else 0.2)
-                slay(exchange)
             async with asyncio.timeout(30):
                 await load
         finally:
@@ -278,11 +275,10 @@ class Drill:
             raise TimeoutError("the exchange did not open within 60 s; it says why above") from None
 
     def kill(self, victim: str, moment: str, exchange: int, scribe: int) -> None:
-        """Kill it, at a moment."""
-        if victim != "scribe":
-            slay(exchange)
+        """Kill it, at a moment. An exchange whose scribe was killed lives on for a while."""
         if victim != "exchange":
             slay(scribe)
+        asyncio.get_running_loop().call_later(self.dice.uniform(0, AFTER_S) if victim == "scribe" else 0, slay, exchange)
         self.killed[victim] += 1
         self.moments[moment] += 1
 

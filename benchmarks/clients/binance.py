@@ -59,7 +59,8 @@ class Binance(Line):
         self.heard(name, Standing(str(event["i"]), self.STATES[event["X"]], self.lots(book, event["z"]), fills))
 
     async def _ask(self, method: str, **params: Any) -> Any:
-        assert self._socket is not None
+        if self._socket is None or self._socket.transport.is_closing():
+            raise Gone("the socket ended")
         number = next(self._ids)
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:

@@ -117,8 +117,11 @@ class Line:
         """What comes, or Gone."""
         if self.ended.is_set():
             raise Gone("it had ended")
-        async with asyncio.timeout(PATIENCE_S):
-            return await waiting
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await waiting
+        except TimeoutError:
+            raise TimeoutError(f"{type(self).__name__} had no answer within {PATIENCE_S:g} s") from None
 
 
 class Identity:

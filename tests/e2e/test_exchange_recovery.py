@@ -325,3 +325,17 @@ async def test_a_snapshot_is_kept_while_orders_are_on_their_way_to_the_disk_and_
     assert (found.snapshot_seq, found.replayed, found.machine.digest()) == (seq, 0, whole.digest())
     found = recover(journal, house.plan.digest, house.plan.machine)
     assert (found.snapshot_seq, found.machine.digest()) == (seq, house.machine.digest()) and found.replayed > 0
+
+
+async def test_a_door_that_cannot_keep_its_own_record_does_not_keep_the_journal_from_being_closed(tmp_path, monkeypatch):
+    house = await House.open(plan_of(tmp_path))
+    await done(house, command(w.DEPOSIT, account=1, book=0, quantity=5))
+    close = house.fix.close
+
+    async def fails():
+        await close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(house.fix, "close", fails)
+    await house.close()
+    assert house.kept_seq == house.venue.seq and house.journal.state.name == "CLOSED"
