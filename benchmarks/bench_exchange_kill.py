@@ -206,7 +206,8 @@ class Drill:
         told: asyncio.Queue[Any] = asyncio.Queue()
 
         async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            told.put_nowait(await reader.readline())
+            if (said := await reader.readline()).endswith(b"\n"):  # else it was killed before it had said it
+                told.put_nowait(said)
             writer.close()
 
         server = await asyncio.start_server(take, "127.0.0.1", 0)
