@@ -5,6 +5,7 @@ next. Whatever goes wrong unseen, in the event loop or in a line of the log, is 
 """
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import Iterator
@@ -140,11 +141,15 @@ class Besieged:
 
     faults: list[str] = field(default_factory=list)
     attacks: int = 0
+    _built: int = 0
     before: State = field(init=False)
     resting: list[int] = field(init=False)
 
     def build(self) -> None:
         """Begin anew. Within a loop."""
+        self._built += 1
+        if self._built % 16 == 0:
+            gc.collect()  # a venue is a ring of objects around much memory
         self.clock = Clock()
         self.core = Bare(RULES)
         self.venue = Venue(RULES, self.core, Register(RULES), self.clock, pulse_s=0)
