@@ -133,7 +133,7 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int, money: int = 0)
     at_heap = at_ties + 8 * (capacity + 1)
     at_money = at_heap + capacity + 1
     at_outbox = -(-(at_money + money) // EVENT_WORDS) * EVENT_WORDS  # events are counted from the arena's begin
-    arena: npt.NDArray[np.int64] = _fresh(at_outbox + EVENT_WORDS * outbox)
+    arena: npt.NDArray[np.int64] = fresh(at_outbox + EVENT_WORDS * outbox)
     arena[BOOKS], arena[CAPACITY], arena[MASK] = books, capacity, buckets - 1
     arena[AT_OUTBOX], arena[OUTBOX_ROOM] = at_outbox, outbox
     arena[AT_BITMAPS], arena[AT_LEVELS], arena[AT_IDS], arena[AT_ORDERS] = at_bitmaps, at_levels, at_ids, at_orders
@@ -147,7 +147,7 @@ def new_arena(lowest: Sequence[int], capacity: int, outbox: int, money: int = 0)
     return arena
 
 
-def _fresh(words: int) -> Any:
+def fresh(words: int) -> Any:
     """Zeros that cost nothing until they are touched, on large pages where the system has them."""
     memory = mmap.mmap(-1, -(-8 * words >> 21) << 21, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE)
     if hasattr(mmap, "MADV_HUGEPAGE"):

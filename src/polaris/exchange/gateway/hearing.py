@@ -1,55 +1,73 @@
 """Who hears of a fold's changes, in the order of the commands that made them.
 
-Whoever hears of a command hears of it when it is done and before the next one: who asked first, then the accounts it touched.
+Of what one request asked, who asked hears first, then the watchers of the accounts it touched. Nobody hears of a command before it is done.
 """
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from polaris.exchange.gateway.orders import Change
+from polaris.exchange.gateway.parties import Watcher
+from polaris.exchange.gateway.register import Register
+from polaris.exchange.gateway.register_fold import Changes
 
 log = logging.getLogger("polaris.exchange.gateway")
-Tell = Callable[[int, list[Change]], None]  # (account, what one command did to its orders)
-Answer = tuple[int, int, Callable[[list[Change]], None]]  # (first seq, last seq, who hears)
 
 
-class Hearing:
-    """Who hears what, in the order of the commands."""
+class Answer(NamedTuple):
+    """Who hears what one request changed for the account that asked.
 
-    __slots__ = ("_answers", "_asked", "_next", "_seq", "_tell", "_told")
+    first, last  its commands' seqs
+    reply        hears it, as rows or for people
+    """
 
-    def __init__(self, tell: Tell | None, answers: Iterable[Answer]) -> None:
-        self._tell = tell
-        self._answers = iter(answers)
-        self._next = next(self._answers, None)
-        self._seq = -1
-        self._told: dict[int, list[Change]] = {}
-        self._asked: list[Change] = []
+    first: int
+    last: int
+    reply: Callable[[list[Change]], None] | None
+    block: Callable[[Changes], None] | None = None
 
-    def add(self, account: int, change: Change, asked: bool) -> None:
-        """One change of the command at hand; `asked`: it is of the account that asked."""
-        if self._tell is not None and change.order is not None:
-            self._told.setdefault(account, []).append(change)
-        if asked and self._next is not None and self._next[0] <= self._seq:
-            self._asked.append(change)
 
-    def over(self, seq: int | None) -> None:
-        """The command at hand is done; the next one with events is `seq`, None at the end."""
-        while self._next is not None and (seq is None or self._next[1] < seq):
-            safely(self._next[2], self._asked)
-            self._asked = []
-            self._next = next(self._answers, None)
-        if self._tell is not None:
-            for account, changes in self._told.items():
-                safely(self._tell, account, changes)
-        self._told = {}
-        if seq is not None:
-            self._seq = seq
+def announce(register: Register, changes: Changes, answers: Sequence[Answer], watchers: dict[int, list[Watcher]]) -> None:
+    """Tell a turn's changes; answers in the order of their seqs."""
+    reached = np.maximum.accumulate(changes["seq"]) if len(changes) else changes["seq"]  # events of a list's legs may go back to the first's
+    starts = np.searchsorted(reached, [answer.first for answer in answers]).tolist()
+    ends = np.searchsorted(reached, [answer.last for answer in answers], side="right").tolist()
+    told = 0
+    for answer, start, end in zip(answers, starts, ends, strict=True):
+        if watchers:
+            _watched(register, changes[told:start], watchers)
+        own = changes[start:end]
+        mine = own[own["asked"] == 1]
+        if answer.block is not None:
+            safely(answer.block, mine)
+        elif answer.reply is not None:
+            safely(answer.reply, register.told(mine))
+        if watchers:
+            _watched(register, own, watchers)
+        told = end
+    if watchers:
+        _watched(register, changes[told:], watchers)
+
+
+def _watched(register: Register, changes: Changes, watchers: dict[int, list[Watcher]]) -> None:
+    """Tell the watchers what each command did to the orders of their account."""
+    rows = changes[np.isin(changes["owner"], list(watchers)) & (changes["is_order"] == 1)]
+    if not len(rows):
+        return
+    begins = np.flatnonzero(np.diff(rows["seq"], prepend=-1)).tolist()
+    for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
+        owners = rows["owner"][begin:end]
+        for account in dict.fromkeys(owners.tolist()):
+            told = register.told(rows[begin:end][owners == account])
+            for watcher in list(watchers.get(account, ())):
+                safely(watcher.changed, told)
 
 
 def safely(hear: Callable[..., None], *told: Any) -> None:
-    """Whoever hears may fail: that is his fault, and the fold goes on."""
+    """Whoever hears may fail: that is his fault, and the turn goes on."""
     try:
         hear(*told)
     except Exception:

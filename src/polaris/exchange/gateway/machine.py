@@ -74,7 +74,7 @@ class Machine:
 
     def _do(self, commands: Commands, notes: Notes) -> None:
         events = self.core.run(commands)
-        self.register.fold(commands, notes, events)
+        self.register.fold(commands, notes, events, wanted=False)
         self.market.fold(events)
 
     def digest(self) -> str:

@@ -3,19 +3,12 @@
 The core tells integers and forgets an order when it ends; here it keeps its client's name for it, what it did and how it ended.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from polaris.exchange.words import (
     GTC,
     LIMIT,
     MARKET_AMOUNT,
-    OCO_FIRST,
-    OCO_SECOND,
-    OTO_PENDING,
-    OTO_WORKING,
-    OTOCO_FIRST,
-    OTOCO_SECOND,
-    OTOCO_WORKING,
     POST_ONLY,
     POST_SLIDE,
 )
@@ -36,7 +29,6 @@ OTO: Final = 2
 OTOCO: Final = 3
 
 LEGS: Final = {OCO: 2, OTO: 2, OTOCO: 3}  # orders of a list
-ROLES: Final = {OCO_FIRST: OCO, OCO_SECOND: OCO, OTO_WORKING: OTO, OTO_PENDING: OTO, OTOCO_WORKING: OTOCO, OTOCO_FIRST: OTOCO, OTOCO_SECOND: OTOCO}
 
 # what a change does to the order's list
 STARTED: Final = 1
@@ -76,39 +68,47 @@ class Order:
     created, updated, working   ns UTC; working is 0 until it is in the book
     number     the dialect's own; session  the connection it came by
     client_id  what it is called now; first_id what it was called when it came
+    list       what it is a leg of, while that is known
     """
 
     __slots__ = (
-        "account", "amendments", "book", "client_id", "created", "display", "executed", "first_id", "flags", "list", "number", "order_id", "order_type",
-        "paid", "prevented", "prevented_id", "prevention", "price", "quantity", "session", "side", "state", "time_in_force", "trigger", "updated", "working",
+        "account", "amendments", "book", "client_id", "created", "display", "executed", "first_id", "flags", "list", "list_id", "number", "order_id",
+        "order_type", "paid", "prevented", "prevented_id", "prevention", "price", "quantity", "session", "side", "state", "time_in_force", "trigger",
+        "updated", "working",
     )  # fmt: skip
+    order_id: int
+    account: int
+    book: int
+    order_type: int
+    time_in_force: int
+    side: int
+    prevention: int
+    flags: int
+    state: int
+    price: int
+    quantity: int
+    trigger: int
+    display: int
+    executed: int
+    paid: int
+    prevented: int
+    prevented_id: int
+    created: int
+    updated: int
+    working: int
+    number: int
+    session: int
+    list_id: int
 
-    def __init__(
-        self, order_id: int, account: int, book: int, side: int, order_type: int, time_in_force: int, price: int, quantity: int, trigger: int, display: int,
-        prevention: int, flags: int, client_id: str, number: int, session: int, created: int,
-    ) -> None:  # fmt: skip
-        self.order_id = order_id
-        self.account = account
-        self.book = book
-        self.side = side
-        self.order_type = order_type
-        self.time_in_force = time_in_force
-        self.price = price
-        self.quantity = quantity
-        self.trigger = trigger
-        self.display = display
-        self.prevention = prevention
-        self.flags = flags
-        self.client_id = self.first_id = client_id
-        self.number = number
-        self.session = session
-        self.created = self.updated = created
-        self.working = 0
-        self.executed = 0
-        self.paid = 0
-        self.prevented = 0
-        self.prevented_id = 0
-        self.state = NEW
+    def __init__(self, image: tuple[Any, ...]) -> None:
+        """From the fields of a `register_fold.IMAGES`."""
+        (
+            self.order_id, self.account, self.book, self.order_type, self.time_in_force, self.side, self.prevention, self.flags, _, self.state, self.price,
+            self.quantity, self.trigger, self.display, self.executed, self.paid, self.prevented, self.prevented_id, self.created, self.updated, self.working,
+            self.number, self.session, self.list_id, _, client_id, _, first_id,
+        ) = image  # fmt: skip
+        self.client_id: str = client_id.decode()
+        self.first_id: str = first_id.decode()
         self.list: OrderList | None = None
         self.amendments: list[Amendment] | None = None
 
@@ -190,8 +190,8 @@ class Change:
     """What one event did to one order.
 
     kind      the event's (words.py); reason why
-    order     of a refusal None
-    state, executed, paid   the order's after this event; the order itself goes on
+    order     as the last change told together with this one left it; of a refusal None
+    state, executed, paid   the order's after this event
     trade     of a FILL, this order's side of it
     quantity  the event's
     former    the client id before this change
@@ -212,9 +212,3 @@ class Change:
         self.trade = trade
         self.of_list = 0
         self.number = self.executed = self.paid = self.state = 0
-
-    def settle(self, number: int) -> None:
-        """The event is done: this is the change of this number."""
-        self.number = number
-        if self.order is not None:
-            self.state, self.executed, self.paid = self.order.state, self.order.executed, self.order.paid

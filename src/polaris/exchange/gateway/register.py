@@ -1,441 +1,282 @@
 """The register: every order by its number and by its client's name, order lists, and who traded what.
 
-It is the fold of commands, notes and events and of nothing else; the same code runs live and in recovery. The core forgets an
-order when it ends; the register keeps it, up to a bound for each account and book, oldest first out.
+It is the fold of commands, notes and events and of nothing else; the same code runs live and in recovery. The core forgets an order when
+it ends; the register keeps it, up to a bound for each account and book, oldest first out. The fold is compiled (`register_fold`) and its
+memory one array (`register_memory`); what is asked of it is made from there at that moment and does not change afterwards.
 """
 
-from collections import deque
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange import words as w
-from polaris.exchange.gateway.hearing import Answer, Hearing, Tell
+from polaris.exchange.arena import LOW
+from polaris.exchange.gateway import register_memory as r
 from polaris.exchange.gateway.note import Notes
-from polaris.exchange.gateway.orders import (
-    CANCELED,
-    ENDED,
-    EXPIRED,
-    EXPIRED_IN_MATCH,
-    FILLED,
-    LEGS,
-    NAMES_LIST,
-    NEW,
-    PARTIALLY_FILLED,
-    PENDING_NEW,
-    ROLES,
-    STARTED,
-    Amendment,
-    Change,
-    Order,
-    OrderList,
-    Prevented,
-    Trade,
-)
+from polaris.exchange.gateway.orders import PARTIALLY_FILLED, Amendment, Change, Order, OrderList, Prevented, Trade
+from polaris.exchange.gateway.register_fold import CHANGE, CHANGE_WORDS, IMAGE, IMAGES, Changes, fold
 from polaris.exchange.listing import Rules
-from polaris.exchange.words import Commands, Events
+from polaris.exchange.words import EVENT_WORDS, Commands, Events
 
 HISTORY: Final = 5_000  # ended orders, and trades, kept for each account and book
-FOLLOWS: Final = frozenset({w.OCO_SECOND, w.OTO_PENDING, w.OTOCO_FIRST, w.OTOCO_SECOND})  # roles of legs behind a list's first
-LISTS: Final = 1_000  # lists, and prevented matches, kept for each account
-
-
-class Event(NamedTuple):
-    """An event's fields as plain integers (words.EVENT)."""
-
-    kind: int
-    reason: int
-    flags: int
-    side: int
-    book: int
-    order_id: int
-    maker_id: int
-    price: int
-    quantity: int
-    leaves: int
-    maker_leaves: int
-    seq: int
-    account: int
-    maker_account: int
-    fee: int
-    maker_fee: int
-    ts: int
-
-
-class Command(NamedTuple):
-    """A command's fields as plain integers (words.COMMAND)."""
-
-    operation: int
-    order_type: int
-    time_in_force: int
-    side: int
-    book: int
-    order_id: int
-    price: int
-    quantity: int
-    trigger: int
-    display: int
-    account: int
-    prevention: int
-    flags: int
-    role: int
-    reserved: bytes
-    seq: int
-
-
-class Said(NamedTuple):
-    """A note's fields (note.NOTE)."""
-
-    received: int
-    number: int
-    client_id: bytes
-    session: int
-    list_id: int
-    origin: int
-    kind: int
-    reserved: bytes
-
-
-class Owner:
-    """What one account has in the register."""
-
-    __slots__ = ("ended", "lists", "lists_by_name", "names", "open", "orders", "prevented", "trades")
-
-    def __init__(self) -> None:
-        self.open: dict[int, Order] = {}  # alive, in the order they came
-        self.orders: dict[int, dict[int, Order]] = {}  # book -> number -> alive and ended
-        self.ended: dict[int, deque[Order]] = {}  # book -> in the order they ended
-        self.names: dict[str, Order] = {}  # client id -> the last order of that name
-        self.trades: dict[int, deque[Trade]] = {}  # book -> in the order they happened
-        self.lists: dict[int, OrderList] = {}
-        self.lists_by_name: dict[str, OrderList] = {}
-        self.prevented: deque[Prevented] = deque(maxlen=LISTS)
+LISTS: Final = 1_000  # lists that are over, and prevented matches, kept for each account
+NOBODY: Final = np.empty((0, CHANGE_WORDS), np.int64)
+Rows = npt.NDArray[np.int64]
 
 
 class Register:
     """Orders, trades and lists of every account.
 
     silent   accounts whose orders nobody asks for again (house traders): they are not kept
-    history  ended orders, and trades, kept for each account and book
+    history  ended orders, and trades, kept for each account and book, 1 at least
+    lists    lists that are over, and prevented matches, kept for each account
     """
 
-    def __init__(self, rules: Rules, silent: Iterable[int] = (), history: int = HISTORY) -> None:
+    def __init__(self, rules: Rules, silent: Iterable[int] = (), history: int = HISTORY, lists: int = LISTS) -> None:
         self.rules = rules
         self.history = history
-        self.owners: dict[int, Owner] = {}
-        self.trade_ids = np.zeros(len(rules.listings), np.int64)  # of each book the last one
-        self.last_order = 0
-        self.last_list = 0
-        self.last_session = 0
-        self.last_prevented = 0
-        self.executions = 0  # changes so far: an execution's number
-        self._kept = np.ones(rules.accounts, np.bool_)
-        self._kept[[0, *silent]] = False  # 0: the house, and the maker of an event that has none
-        self._orders: dict[int, Order] = {}  # alive, of all accounts
-        self._list_names: dict[int, str] = {}  # of lists announced, not accepted yet
-        self._taking: tuple[int, ...] = ()  # the order that came last, or those of its list: who trades next is the first of its account
+        self.memory = r.new_memory(rules.accounts, len(rules.listings), rules.capacity, history, lists)
+        kept = self.memory[r.AT_ACCOUNTS : r.AT_ACCOUNTS + r.ACCOUNT_WORDS * rules.accounts : r.ACCOUNT_WORDS]
+        kept[:] = 1
+        kept[[0, *silent]] = 0  # 0: the house, and the maker of an event that has none
+        self._changes = np.empty((1024, CHANGE_WORDS), np.int64)
+        self._rows = np.empty(1024, np.int64)
 
-    # what is asked
+    # counters
 
-    def owner(self, account: int) -> Owner:
-        """What an account has; made where it has nothing yet."""
-        owner = self.owners.get(account)
-        if owner is None:
-            owner = self.owners[account] = Owner()
-        return owner
+    @property
+    def last_order(self) -> int:
+        return int(self.memory[r.LAST_ORDER])
 
-    def order(self, account: int, book: int, order_id: int) -> Order | None:
-        """An account's order by its number."""
-        owner = self.owners.get(account)
-        return owner.orders.get(book, {}).get(order_id) if owner is not None else None
+    @property
+    def last_list(self) -> int:
+        return int(self.memory[r.LAST_LIST])
 
-    def named(self, account: int, client_id: str) -> Order | None:
-        """An account's last order of this name."""
-        owner = self.owners.get(account)
-        return owner.names.get(client_id) if owner is not None else None
+    @property
+    def last_session(self) -> int:
+        return int(self.memory[r.LAST_SESSION])
 
-    def alive(self, order_id: int) -> Order | None:
-        """An order that lives."""
-        return self._orders.get(order_id)
-
-    def open(self, account: int, book: int = -1) -> list[Order]:
-        """An account's orders that live, of one book or all, in the order they came."""
-        owner = self.owners.get(account)
-        return [order for order in owner.open.values() if book in (-1, order.book)] if owner is not None else []
-
-    # what a snapshot keeps beside the owners
-
-    def announced(self) -> dict[int, str]:
-        """Names of lists whose legs were not accepted (yet)."""
-        return self._list_names
-
-    def announce(self, names: dict[int, str]) -> None:
-        """Know such names again."""
-        self._list_names = names
-
-    def revive(self, owner: Owner) -> None:
-        """Know the orders of this owner that live."""
-        self._orders.update(owner.open)
+    @property
+    def executions(self) -> int:
+        """Changes so far: an execution's number."""
+        return int(self.memory[r.EXECUTIONS])
 
     # the fold
 
-    def fold(self, commands: Commands, notes: Notes, events: Events, tell: Tell | None = None, answers: Iterable[Answer] = ()) -> None:
-        """Take what the core did. Whoever hears of a command finds every order as this command left it.
+    def fold(self, commands: Commands, notes: Notes, events: Events, wanted: bool = True) -> Changes:
+        """Take what the core did.
 
         commands, notes  COMMAND[n], NOTE[n]
         events           EVENT[m], of these commands
-        tell             hears after each command what changed for every account it touched
-        answers          (first seq, last seq, answer), ascending: `answer` hears what these commands changed for the account that asked
+        wanted           whether anybody hears of it
+        returns          CHANGE[k] in their order, which the next fold overwrites; nothing where nobody hears
         """
-        if len(commands):
-            self.last_order = max(self.last_order, int((commands["order_id"] * (commands["operation"] == w.SUBMIT)).max()))
-            self.last_list = max(self.last_list, int(notes["list_id"].max()))
-            self.last_session = max(self.last_session, int(notes["session"].max()))
-            for at in np.flatnonzero(notes["kind"] == NAMES_LIST).tolist():
-                self._list_names[int(notes["list_id"][at])] = notes["client_id"][at].decode()
-        trades = self._number(events)
-        rows = np.flatnonzero(self._kept[events["account"]] | self._kept[events["maker_account"]])
-        of_interest = [Event._make(event) for event in events[rows].tolist()]
-        ids = trades[rows].tolist()
-        seqs = np.unique(events["seq"][rows])  # events of a list's legs may go back to the first's
-        places = seqs - (commands["seq"][0] if len(commands) else 0)
-        asked = dict(zip(seqs.tolist(), zip(commands[places].tolist(), notes[places].tolist(), strict=True), strict=True))
-        now, hearing = -1, Hearing(tell, answers)
-        for place, event in enumerate(of_interest):
-            if event.seq != now:
-                hearing.over(event.seq)
-                now, said = event.seq, asked[event.seq]
-                command, note = Command._make(said[0]), Said._make(said[1])
-            following = of_interest[place + 1] if place + 1 < len(of_interest) else None
-            for account, change in self._take(event, following, ids[place], command, note):
-                self.executions += 1
-                change.settle(self.executions)
-                hearing.add(account, change, command.account == account or command.account == 0)
-        hearing.over(None)
+        if not wanted:
+            fold(self.memory, _words(commands, 8), _words(notes, 8), _words(events, EVENT_WORDS), NOBODY)
+            return NOBODY.view(CHANGE)[:, 0]
+        if len(self._changes) < 2 * len(events):
+            self._changes = np.empty((4 * len(events), CHANGE_WORDS), np.int64)
+        count = fold(self.memory, _words(commands, 8), _words(notes, 8), _words(events, EVENT_WORDS), self._changes)
+        told: Changes = self._changes[:count].view(CHANGE)[:, 0]
+        return told
 
-    def _number(self, events: Events) -> npt.NDArray[np.int64]:
-        """int64[m]: the trade id of every event that is a fill, dense in each book."""
-        ids = np.zeros(len(events), np.int64)
-        rows = np.flatnonzero(events["kind"] == w.FILL)
-        if len(rows):
-            books = events["book"][rows]
-            for book in np.unique(books).tolist():
-                of_book = rows[books == book]
-                start = int(self.trade_ids[book])
-                ids[of_book] = np.arange(start + 1, start + 1 + len(of_book))
-                self.trade_ids[book] = start + len(of_book)
-        return ids
+    def told(self, changes: Changes) -> list[Change]:
+        """Changes for people: those of one order share it, as the last of them left it."""
+        rows = changes.tolist()
+        last = {row[IS_ORDER_FIELD + 1]: row[IS_ORDER_FIELD + 1 :] for row in rows if row[IS_ORDER_FIELD]}
+        orders = {order_id: self._made(image) for order_id, image in last.items()}
+        return [_change(row, orders) for row in rows]
 
-    def _take(self, event: Event, following: Event | None, trade_id: int, command: Command, note: Said) -> list[tuple[int, Change]]:
-        """What one event does: (account, change of one of its orders)."""
-        match event.kind:
-            case w.ACCEPTED:
-                changes = [self._accept(event, command, note)]
-            case w.REJECTED:
-                self._list_names.pop(note.list_id, None)
-                return [(event.account, Change(w.REJECTED, event.reason, event.order_id, None, event.ts, event.quantity))]
-            case w.FILL:
-                changes = self._fill(event, following, trade_id)
-            case w.PREVENTED:
-                changes = self._prevent(event)
-            case w.CANCELLED | w.EXPIRED:
-                changes = self._end(event, command, note)
-            case w.AMENDED:
-                changes = self._amend(event, note)
-            case w.TRIGGERED | w.ACTIVATED:
-                changes = self._enter(event)
-            case _:
-                changes = []
-        return [(change.order.account, change) for change in changes if change.order is not None]
+    # what is asked
 
-    def _accept(self, event: Event, command: Command, note: Said) -> Change:
-        """A new order of the register. Orders of accounts that are not kept come here too, where they met one that is: never as the first event."""
-        order = Order(
-            event.order_id, event.account, event.book, event.side, command.order_type, command.time_in_force, command.price, command.quantity,
-            command.trigger, command.display, command.prevention, command.flags, note.client_id.decode(), note.number, note.session, event.ts,
-        )  # fmt: skip
-        self._taking = (*self._taking, event.order_id) if command.role in FOLLOWS else (event.order_id,)
-        pending = event.flags & w.PENDING
-        if pending:
-            order.state = PENDING_NEW
-        elif command.order_type < w.STOP:
-            order.working = event.ts
-        owner = self.owner(event.account)
-        owner.open[order.order_id] = self._orders[order.order_id] = order
-        owner.orders.setdefault(order.book, {})[order.order_id] = order
-        owner.names[order.client_id] = order
-        change = Change(w.ACCEPTED, 0, order.order_id, order, event.ts, event.quantity)
-        if note.list_id and command.role in ROLES:
-            change.of_list = self._join(owner, order, note.list_id, command.role, event.ts)
-        return change
+    def order(self, account: int, book: int, order_id: int) -> Order | None:
+        """An account's order by its number."""
+        row = self._find(r.BY_ID, order_id)
+        if not row or int(self.memory[row + r.OWNER]) != account | book << 32:
+            return None
+        return self._orders([row])[0]
 
-    def _join(self, owner: Owner, order: Order, list_id: int, role: int, ts: int) -> int:
-        """Put an order into its list; STARTED with the last one."""
-        orders = owner.lists.get(list_id)
-        if orders is None:
-            name = self._list_names.pop(list_id, "")
-            orders = owner.lists[list_id] = OrderList(list_id, order.account, order.book, ROLES[role], name, ts)
-            owner.lists_by_name[name] = orders
-            if len(owner.lists) > LISTS:
-                self._forget_list(owner)
-        orders.orders.append(order)
-        order.list = orders
-        return STARTED if len(orders.orders) == LEGS[orders.kind] else 0
+    def named(self, account: int, client_id: str) -> Order | None:
+        """An account's order of this name: the one that lives and is called so, else the last that ever was."""
+        row = self._named(account, client_id)
+        return self._orders([row])[0] if row else None
 
-    def _fill(self, event: Event, following: Event | None, trade_id: int) -> list[Change]:
-        """Both sides of a trade, the taker's first."""
-        changes = []
-        taker, maker = self._orders.get(event.order_id), self._orders.get(event.maker_id)
-        spent = (
-            taker is not None
-            and taker.order_type == w.MARKET_AMOUNT
-            and following is not None
-            and (following.kind, following.order_id) == (w.EXPIRED, event.order_id)
-            and following.quantity < event.price
-        )  # what is left of the amount buys no lot: it is filled as well as it can be
-        sides = ((taker, event.side, 0 if spent else event.leaves, event.fee, False), (maker, -event.side, event.maker_leaves, event.maker_fee, True))
-        for order, side, leaves, fee, is_maker in sides:
-            if order is None:
-                continue
-            order.executed += event.quantity
-            order.paid += event.quantity * event.price
-            order.updated = event.ts
-            order.state = FILLED if leaves == 0 else PARTIALLY_FILLED
-            trade = Trade(trade_id, order.order_id, event.book, side, event.price, event.quantity, fee, is_maker, event.ts)
-            change = Change(w.FILL, 0, order.order_id, order, event.ts, event.quantity, trade=trade)
-            self._keep_trade(order, trade)
-            if leaves == 0:
-                self._ended(order, change)
-            changes.append(change)
-        return changes
+    def living(self, account: int, client_id: str) -> int:
+        """The number of the account's order that lives and is called so; 0: none."""
+        row = self._named(account, client_id)
+        lives = row and self.memory[row + r.STATE] <= PARTIALLY_FILLED and _text(self.memory, row + r.CLIENT_ID) == client_id
+        return int(self.memory[row + r.KEY]) if lives else 0
 
-    def _prevent(self, event: Event) -> list[Change]:
-        """Both orders shrink by what they would have traded with each other."""
-        changes = []
-        taker, maker = self._orders.get(event.order_id), self._orders.get(event.maker_id)
-        self._note_prevented(event.ts, taker, maker, event.price, event.quantity)
-        for order, leaves in ((taker, event.leaves), (maker, event.maker_leaves)):
-            if order is None:
-                continue
-            order.prevented += event.quantity
-            order.prevented_id = self.last_prevented
-            order.updated = event.ts
-            change = Change(w.PREVENTED, w.SELF_TRADE, order.order_id, order, event.ts, event.quantity)
-            if leaves == 0:
-                order.state = EXPIRED_IN_MATCH
-                self._ended(order, change)
-            changes.append(change)
-        return changes
+    def any_living(self, account: int, notes: Notes) -> bool:
+        """Whether any order of the account lives that is called as one of these notes says."""
+        return bool(r.any_taken(self.memory, account, _words(notes, 8)))
 
-    def _end(self, event: Event, command: Command, note: Said) -> list[Change]:
-        """An order was cancelled or expired."""
-        order = self._orders.get(event.order_id)
-        if order is None:
-            return []  # of an account that is not kept, or filled as well as it could be
-        change = Change(event.kind, event.reason, order.order_id, order, event.ts, event.quantity, former=order.client_id)
-        asked = command.operation in (w.CANCEL, w.MASS_CANCEL)
-        if event.kind == w.CANCELLED or (event.reason == w.LINKED and asked):
-            change.kind = w.CANCELLED  # who cancels one order of a list cancels all of it
-            order.state = CANCELED
-            name = note.client_id.decode() if asked else ""
-            if name:
-                order.client_id = name
-                self.owner(order.account).names[name] = order
-        elif event.reason == w.SELF_TRADE:
-            order.state = EXPIRED_IN_MATCH
-            order.prevented += event.quantity
-            self._note_met(order, event)
-        else:
-            order.state = EXPIRED
-        order.updated = event.ts
-        self._ended(order, change)
-        return [change]
+    def alive(self, order_id: int) -> Order | None:
+        """An order that lives."""
+        row = self._find(r.BY_ID, order_id)
+        order = self._orders([row])[0] if row else None
+        return order if order is not None and order.alive else None
 
-    def _amend(self, event: Event, note: Said) -> list[Change]:
-        """An order has a new quantity, price or name."""
-        order = self._orders.get(event.order_id)
-        if order is None:
+    def open(self, account: int, book: int = -1) -> list[Order]:
+        """An account's orders that live, of one book or all, in the order they came."""
+        rows = self._walk(r.account_at(account) + r.ALIVE, r.YOUNGER)
+        return self._orders(rows if book == -1 else rows[self.memory[rows + r.OWNER] >> 32 == book])
+
+    def orders(self, account: int, book: int) -> list[Order]:
+        """An account's orders of a book that are known, alive or not, by number."""
+        pair = r.pair_at(self.memory, account | book << 32)
+        ended = self._walk(pair + r.ENDED_QUEUE, r.NEXT) if pair else self._rows[:0]
+        rows = np.concatenate([ended, self._walk(r.account_at(account) + r.ALIVE, r.YOUNGER)])
+        rows = rows[self.memory[rows + r.OWNER] >> 32 == book]
+        return self._orders(rows[np.argsort(self.memory[rows + r.KEY], kind="stable")])
+
+    def list_of(self, order_id: int) -> int:
+        """The number of the list an order is a leg of; 0: of none that is known."""
+        row = self._find(r.BY_ID, order_id)
+        return int(self.memory[row + r.SESSION]) >> 32 & LOW if row else 0
+
+    def trades(self, account: int, book: int, order_id: int = 0) -> list[Trade]:
+        """An account's trades in a book, or those of one order, in the order they happened."""
+        pair = r.pair_at(self.memory, account | book << 32)
+        if not pair:
             return []
-        self._taking = (event.order_id,)
-        change = Change(w.AMENDED, 0, order.order_id, order, event.ts, event.quantity, former=order.client_id)
-        before, order.quantity = order.quantity, event.quantity + order.executed + order.prevented
-        order.price, order.updated = event.price, event.ts
-        name = note.client_id.decode()
-        if name and name != order.client_id:
-            names = self.owner(order.account).names
-            names.pop(order.client_id, None)
-            order.client_id = name
-            names[name] = order
-        if order.amendments is None:
-            order.amendments = []
-        order.amendments.append(Amendment(self.executions + 1, before, order.quantity, change.former, order.client_id, event.ts))
-        return [change]
+        found = self._walk(pair + r.TRADES_QUEUE, r.NEXT)
+        if order_id:
+            found = found[self.memory[found + r.TRADE_OF] == order_id]
+        return [
+            Trade(row[r.TRADE_ID], row[r.TRADE_OF], book, _side(row[r.TRADE_SIDE]), row[r.TRADE_PRICE], row[r.TRADE_LOTS], row[r.TRADE_FEE],
+                  bool(row[r.TRADE_SIDE] >> 8), row[r.TRADE_TS])
+            for row in r.part(self.memory, found, r.TRADE_WORDS).tolist()
+        ]  # fmt: skip
 
-    def _enter(self, event: Event) -> list[Change]:
-        """A trigger was reached, or the order this one waited for is filled."""
-        order = self._orders.get(event.order_id)
-        if order is None:
-            return []
-        self._taking = (event.order_id,)
-        order.state, order.updated = NEW, event.ts
-        if event.kind == w.TRIGGERED or order.order_type < w.STOP:
-            order.working = event.ts
-        return [Change(event.kind, 0, order.order_id, order, event.ts, event.quantity)]
+    def lists(self, account: int) -> list[OrderList]:
+        """An account's lists that are known, by number."""
+        at = r.account_at(account)
+        rows = np.concatenate([self._walk(at + r.OVER_LISTS, r.NEXT), self._walk(at + r.ALIVE_LISTS, r.YOUNGER)])
+        return self._lists(rows[np.argsort(self.memory[rows + r.KEY])])
 
-    # what is kept
+    def order_list(self, account: int, list_id: int) -> OrderList | None:
+        """An account's list by its number."""
+        row = self._find(r.BY_LIST, list_id)
+        if not row or int(self.memory[row + r.LIST_STATE]) == r.ANNOUNCED or int(self.memory[row + r.OWNER]) & LOW != account:
+            return None
+        return self._lists([row])[0]
 
-    def _keep_trade(self, order: Order, trade: Trade) -> None:
-        trades = self.owner(order.account).trades
-        kept = trades.get(order.book)
-        if kept is None:
-            kept = trades[order.book] = deque(maxlen=self.history)
-        kept.append(trade)
+    def list_named(self, account: int, client_id: str) -> OrderList | None:
+        """An account's last list of this name."""
+        at, name = r.account_at(account), np.frombuffer(client_id.encode().ljust(8 * r.NAME_WORDS, b"\0")[: 8 * r.NAME_WORDS], np.int64)
+        rows = np.concatenate([self._walk(at + r.OVER_LISTS, r.NEXT), self._walk(at + r.ALIVE_LISTS, r.YOUNGER)])
+        rows = rows[(self.memory[rows[:, None] + r.LIST_NAME + np.arange(r.NAME_WORDS)] == name).all(axis=1)]
+        return self._lists([rows[np.argmax(self.memory[rows + r.KEY])]])[0] if len(rows) else None
 
-    def _note_prevented(self, ts: int, taker: Order | None, maker: Order | None, price: int, lots: int) -> None:
-        self.last_prevented += 1
-        if taker is not None and maker is not None:
-            match = Prevented(self.last_prevented, maker.book, taker.order_id, maker.order_id, taker.prevention, price, lots, ts)
-            self.owner(taker.account).prevented.append(match)
+    def prevented(self, account: int) -> list[Prevented]:
+        """Matches of an account with itself that did not take place."""
+        rows = r.part(self.memory, self._walk(r.account_at(account) + r.PREVENTED_QUEUE, r.NEXT), r.MATCH_WORDS)
+        return [
+            Prevented(row[r.MATCH_ID], row[r.MATCH_OWNER] >> 32, row[r.MATCH_TAKER], row[r.MATCH_MAKER], row[r.MATCH_PREVENTION], row[r.MATCH_PRICE],
+                      row[r.MATCH_LOTS], row[r.MATCH_TS])
+            for row in rows.tolist()
+        ]  # fmt: skip
 
-    def _note_met(self, order: Order, event: Event) -> None:
-        """An order ended because it met its own account's: the one that rested; or the one that came, after the other where both end."""
-        taker = next((each for each in map(self._orders.get, self._taking) if each is not None and each.account == order.account), None)
-        if taker is not order:
-            self._note_prevented(event.ts, taker, order, order.price, event.quantity)
-        elif order.prevention == w.EXPIRE_TAKER:
-            maker = self._first_met(order)
-            self._note_prevented(event.ts, order, maker, maker.price if maker is not None else order.price, event.quantity)
-        order.prevented_id = self.last_prevented
+    # from memory
 
-    def _first_met(self, taker: Order) -> Order | None:
-        """The order of its own account that one meets first: the best priced, of several the one that came first."""
-        resting = [order for order in self.open(taker.account, taker.book) if order.side != taker.side and order.working]
-        return min(resting, key=lambda order: taker.side * order.price, default=None)
+    def _named(self, account: int, client_id: str) -> int:
+        name = client_id.encode()
+        if not 0 < len(name) <= 36 or not 0 <= account < self.rules.accounts:
+            return 0
+        self.memory[r.SOUGHT : r.SOUGHT + r.NAME_WORDS] = np.frombuffer(name.ljust(8 * r.NAME_WORDS, b"\0"), np.int64)
+        row = int(r.find_name(self.memory, account, r.SOUGHT))
+        self.memory[r.SOUGHT : r.SOUGHT + r.NAME_WORDS] = 0
+        return row
 
-    def _ended(self, order: Order, change: Change) -> None:
-        """An order lives no more: keep it for a while."""
-        owner = self.owner(order.account)
-        self._orders.pop(order.order_id, None)
-        owner.open.pop(order.order_id, None)
-        ended = owner.ended.setdefault(order.book, deque())
-        ended.append(order)
-        if len(ended) > self.history:
-            oldest = ended.popleft()
-            del owner.orders[oldest.book][oldest.order_id]
-            for name in (oldest.client_id, oldest.first_id):
-                if owner.names.get(name) is oldest:
-                    del owner.names[name]
-        orders = order.list
-        if orders is not None and not any(leg.alive for leg in orders.orders):
-            orders.done, orders.updated = True, change.ts
-            change.of_list = ENDED
+    def _find(self, table: int, key: int) -> int:
+        return int(r.find_row(self.memory, table, key))
 
-    def _forget_list(self, owner: Owner) -> None:
-        for list_id, orders in owner.lists.items():
-            if orders.done:
-                del owner.lists[list_id]
-                if owner.lists_by_name.get(orders.client_id) is orders:
-                    del owner.lists_by_name[orders.client_id]
-                return
+    def _walk(self, queue: int, link: int) -> Rows:
+        """Addresses of a queue's rows."""
+        count = int(self.memory[queue + r.COUNT])
+        if count > len(self._rows):
+            self._rows = np.empty(2 * count, np.int64)
+        return self._rows[: r.walk(self.memory, queue, link, self._rows)].copy()
+
+    def _orders(self, rows: Any) -> list[Order]:
+        images = r.part(self.memory, np.asarray(rows, np.int64) + r.KEY, IMAGES.itemsize // 8).view(IMAGES)
+        return [self._made(image) for image in images[:, 0].tolist()]
+
+    def _made(self, image: Any) -> Order:
+        """An order with its list and amendments."""
+        order = Order(image)
+        if order.list_id:
+            row = self._find(r.BY_LIST, order.list_id)
+            if row:
+                self._lists([row], order)
+        row = self._find(r.BY_ID, order.order_id)
+        if row and self.memory[row + r.AMENDED]:
+            order.amendments = self._amendments(int(self.memory[row + r.AMENDED]))
+        return order
+
+    def _amendments(self, row: int) -> list[Amendment]:
+        """Of one order, the oldest first."""
+        found = []
+        while row:
+            words = self.memory[row : row + r.AMENDMENT_WORDS]
+            number, before, after, ts = (int(words[word]) for word in (r.AMENDMENT_NUMBER, r.BEFORE, r.AFTER, r.AMENDMENT_TS))
+            found.append(Amendment(number, before, after, _text(words, r.OLD_NAME), _text(words, r.NEW_NAME), ts))
+            row = int(words[r.NEXT])
+        return found[::-1]
+
+    def _lists(self, rows: Any, known: Order | None = None) -> list[OrderList]:
+        """Lists with their orders; `known` is one of them."""
+        found = []
+        for row in r.part(self.memory, np.asarray(rows, np.int64), r.LIST_WORDS):
+            owner, legs = int(row[r.OWNER]), row[r.LEG : r.LEG + int(row[r.LEGS_COUNT])].tolist()
+            told = OrderList(int(row[r.KEY]), owner & LOW, owner >> 32, int(row[r.KIND]), _text(row, r.LIST_NAME), int(row[r.LIST_CREATED]))
+            told.updated, told.done = int(row[r.LIST_UPDATED]), int(row[r.LIST_STATE]) == r.OVER
+            for leg in legs:
+                if known is not None and leg == known.order_id:
+                    told.orders.append(known)
+                elif at := self._find(r.BY_ID, leg):
+                    image = self.memory[at + r.KEY : at + r.KEY + IMAGES.itemsize // 8].view(IMAGES)[0].item()
+                    told.orders.append(Order(image))
+            for order in told.orders:
+                order.list = told
+            found.append(told)
+        return found
+
+
+IS_ORDER_FIELD: Final = CHANGE.names.index("is_order")  # type: ignore[union-attr]
+assert CHANGE.names is not None and IMAGES.names is not None and CHANGE.names[IS_ORDER_FIELD + 1 :] == IMAGES.names and IMAGE == 16
+
+
+def _words(records: Any, words: int) -> Rows:
+    """Records as rows of integers."""
+    if not len(records):
+        return np.empty((0, words), np.int64)
+    return np.ascontiguousarray(records).view(np.int64).reshape(-1, words)
+
+
+def _side(word: int) -> int:
+    return ((word & 255) + 128) % 256 - 128
+
+
+def _text(words: Any, at: int) -> str:
+    name: bytes = words[at : at + r.NAME_WORDS].tobytes()
+    return name.rstrip(b"\0").decode()
+
+
+def _change(row: Any, orders: dict[int, Order]) -> Change:
+    """One change from its fields."""
+    _, _, _, kind, reason, of_list, maker, _, order_id, ts, quantity, execution, trade_id, price, fee, name, is_order = row[: IS_ORDER_FIELD + 1]
+    order = orders[order_id] if is_order else None
+    change = Change(kind, reason, order_id, order, ts, quantity, name.decode())
+    change.number, change.of_list = execution, of_list
+    if order is not None:
+        image = row[IS_ORDER_FIELD + 1 :]
+        change.state, change.executed, change.paid = image[STATE_FIELD], image[EXECUTED_FIELD], image[PAID_FIELD]
+        if trade_id:
+            change.trade = Trade(trade_id, order_id, order.book, order.side, price, quantity, fee, bool(maker), ts)
+    return change
+
+
+STATE_FIELD, EXECUTED_FIELD, PAID_FIELD = (IMAGES.names.index(name) for name in ("state", "executed", "paid"))

@@ -16,16 +16,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.gateway.hearing import Tell, safely
+from polaris.exchange.gateway.hearing import Answer, announce, safely
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.orders import Change
 from polaris.exchange.gateway.parties import Core, Journal, Listener, Watcher
 from polaris.exchange.gateway.register import Register
+from polaris.exchange.gateway.register_fold import CHANGE, Changes
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, EVENT, Commands, Events
 
 INTAKE: Final = 65_536  # commands of one turn
 BLANK: Final = bytes(NOTE.itemsize)
+NOTHING: Final[Changes] = np.empty(0, CHANGE)
 _COMMAND: Final = struct.Struct("<BBBbiqqqqqiBBBxq")
 _NOTE: Final = struct.Struct("<qq36sIIBB2x")
 assert _COMMAND.size == COMMAND.itemsize and _NOTE.size == NOTE.itemsize
@@ -33,6 +35,7 @@ assert _COMMAND.size == COMMAND.itemsize and _NOTE.size == NOTE.itemsize
 log = logging.getLogger("polaris.exchange.gateway")
 
 Reply = Callable[[list[Change]], None]
+Block = Callable[[Changes], None]
 More = tuple[Sequence[bytes], Sequence[bytes]]  # commands, notes
 
 
@@ -69,14 +72,23 @@ class Refused(Exception):
 class _Asked:
     """What one request asks: commands that run next to each other, and who is answered."""
 
-    __slots__ = ("commands", "first", "last", "notes", "read", "reply", "then", "value")
+    __slots__ = ("block", "commands", "count", "notes", "reply", "then")
 
-    def __init__(self, commands: Sequence[bytes], notes: Sequence[bytes], reply: Reply | None, then: Callable[[Events], More | None] | None) -> None:
+    def __init__(
+        self,
+        count: int,
+        commands: Sequence[bytes],
+        notes: Sequence[bytes],
+        reply: Reply | None,
+        then: Callable[[Events], More | None] | None = None,
+        block: Block | None = None,
+    ) -> None:
+        self.count = count
         self.commands = commands
         self.notes = notes
         self.reply = reply
         self.then = then
-        self.first = self.last = 0
+        self.block = block
 
 
 class _Told:
@@ -89,7 +101,7 @@ class _Told:
         self.commands: Commands = np.empty(0, COMMAND)
         self.notes: Notes = np.empty(0, NOTE)
         self.events: Events = np.empty(0, EVENT)
-        self.answers: list[tuple[int, int, Reply]] = []
+        self.answers: list[Answer] = []
         self.listened: list[tuple[Listener, Any]] = []
         self.balances: list[tuple[int, int, list[int], npt.NDArray[np.int64]]] = []  # ts, account, assets, its balances
         self.reads: list[tuple[Callable[[Any], None], Any]] = []
@@ -139,7 +151,7 @@ class Venue:
         self._scheduled = False
         self._untold: deque[_Told] = deque()
         self._listeners: list[Listener] = []
-        self._hearers: list[Tell] = []
+        self._hearers: list[Block] = []
         self._watchers: dict[int, list[Watcher]] = {}
         self._names: dict[tuple[int, str], tuple[int, int]] = {}  # (account, client id) -> number and book of an order on its way
         self._loop = asyncio.get_running_loop()
@@ -174,8 +186,8 @@ class Venue:
         instead_of  the number of an order that gives way to it and may have this name
         returns     False where another order of this account that lives, or is on its way, has it
         """
-        known = self.register.named(account, client_id)
-        if known is not None and known.alive and known.client_id == client_id and known.order_id != instead_of:
+        living = self.register.living(account, client_id)
+        if living not in (0, instead_of):
             return False
         if self._names.get((account, client_id), (instead_of, book))[0] != instead_of:
             return False
@@ -199,13 +211,29 @@ class Venue:
         then             sees their events before anything else runs and may give more commands
         raises           Refused; then none of them runs
         """
+        self._take(_Asked(len(commands), commands, notes, reply, then))
+
+    def ask_block(self, commands: Commands, notes: Notes, block: Block) -> None:
+        """Have many commands run in this turn that have nothing to do with each other.
+
+        commands, notes  COMMAND[n], NOTE[n]; seqs are given when they run
+        block            hears what they changed for the account that asked, once it is durable
+        raises           Refused; then none of them runs
+        """
+        self._take(_Asked(len(commands), (commands.tobytes(),), (notes.tobytes(),), None, None, block))
+
+    def room(self) -> int:
+        """Commands this turn takes still; 0 where the venue takes nothing."""
+        return 0 if self.refuses else self._most - self._size
+
+    def _take(self, asked: _Asked) -> None:
         refused = self.refuses
         if refused:
             raise Refused(refused)
-        if self._size + len(commands) > self._most:
+        if self._size + asked.count > self._most:
             raise Refused(f"the intake is full: {self._size} commands wait; at most {self._most} of one turn")
-        self._size += len(commands)
-        self._gathered.append(_Asked(commands, notes, reply, then))
+        self._size += asked.count
+        self._gathered.append(asked)
         self._schedule()
 
     def read(self, look: Callable[[], Any], reply: Callable[[Any], None]) -> None:
@@ -236,8 +264,8 @@ class Venue:
         """Tell of the market from the next turn on."""
         self._listeners.append(listener)
 
-    def hear(self, hearer: Tell) -> None:
-        """Tell of the orders of every account."""
+    def hear(self, hearer: Block) -> None:
+        """Tell of the orders of every account, a turn at once: rows of `register_fold.CHANGE`."""
         self._hearers.append(hearer)
 
     def watch(self, account: int, watcher: Watcher) -> None:
@@ -306,6 +334,8 @@ class Venue:
                 for asked in gathered:
                     if asked.reply is not None:
                         safely(asked.reply, [])
+                    elif asked.block is not None:
+                        safely(asked.block, NOTHING)
         told.reads = [(reply, None if self.failed else look()) for look, reply in reads]
         self._untold.append(told)
         self.durable(self.journal.told_seq if self.journal is not None else self.seq)
@@ -326,22 +356,23 @@ class Venue:
         now = self.now()
         commands, notes = [command(CLOCK, price=now)], [BLANK]
         runs: list[tuple[Commands, Notes, Events]] = []
-        seq = self.seq + 1  # of the next command to run
+        seq = self.seq + 1  # of the next run's first command
+        last = seq  # of all that was gathered
         for asked in gathered:
-            asked.first = seq + len(commands)
+            first = last + 1
             commands.extend(asked.commands)
             notes.extend(asked.notes)
-            asked.last = seq + len(commands) - 1
+            last += asked.count
             if asked.then is not None:
                 runs.append(self._core(seq, commands, notes, told))
                 events = runs[-1][2]
-                more = asked.then(events[events["seq"] >= asked.first])
-                seq, commands, notes = asked.last + 1, [], []
+                more = asked.then(events[events["seq"] >= first])
+                seq, commands, notes = last + 1, [], []
                 if more is not None:
                     commands, notes = list(more[0]), list(more[1])
-                    asked.last += len(commands)
-            if asked.reply is not None:
-                told.answers.append((asked.first, asked.last, asked.reply))
+                    last += len(commands)
+            if asked.reply is not None or asked.block is not None:
+                told.answers.append(Answer(first, last, asked.reply, asked.block))
         if commands:
             runs.append(self._core(seq, commands, notes, told))
         told.commands, told.notes, told.events = (np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*runs, strict=True))
@@ -375,8 +406,11 @@ class Venue:
         return found
 
     def _tell(self, told: _Told) -> None:
-        """Tell what one turn did: answers and watchers by command, then balances, then the market."""
-        self.register.fold(told.commands, told.notes, told.events, self._changed if self._watchers or self._hearers else None, told.answers)
+        """Tell what one turn did: answers and watchers by command, hearers, then balances, then the market."""
+        changes = self.register.fold(told.commands, told.notes, told.events, bool(told.answers or self._watchers or self._hearers))
+        announce(self.register, changes, told.answers, self._watchers)
+        for hearer in self._hearers:
+            safely(hearer, changes)
         if self._watchers:
             for event in told.events[told.events["kind"] == BALANCE]:
                 for watcher in list(self._watchers.get(int(event["account"]), ())):
@@ -388,12 +422,6 @@ class Venue:
             safely(listener.tell, heard)
         for reply, value in told.reads:
             safely(reply, value)
-
-    def _changed(self, account: int, changes: list[Change]) -> None:
-        for hearer in self._hearers:
-            safely(hearer, account, changes)
-        for watcher in list(self._watchers.get(account, ())):
-            safely(watcher.changed, changes)
 
     def _schedule(self) -> None:
         if not self._scheduled:

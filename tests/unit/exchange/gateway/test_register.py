@@ -55,20 +55,19 @@ class Run:
         self.fills, self.ever = 0, {1: [], 2: [], 3: []}
         self.do(time(START))  # a venue's first command is its time
 
-    def heard(self, account, changes):
-        self.ever.setdefault(account, []).extend(change.trade for change in changes if change.trade is not None)
-
     def do(self, *asked):
         """Run (command, note) pairs in one batch; what each changed."""
         commands = np.frombuffer(bytearray(b"".join(command for command, _ in asked)), COMMAND)
         commands["seq"] = np.arange(self.seq + 1, self.seq + 1 + len(asked))
         self.seq += len(asked)
         notes = np.frombuffer(b"".join(note for _, note in asked), NOTE)
-        told, events = [], self.core.run(commands)
+        events = self.core.run(commands)
         self.fills += int((events["kind"] == FILL).sum())
-        answers = [(int(seq), int(seq), told.append) for seq in commands["seq"]]
-        self.register.fold(commands, notes, events, self.heard, answers)
-        return told
+        told = self.register.fold(commands, notes, events)
+        for change, account in zip(self.register.told(told), told["owner"].tolist(), strict=True):
+            if change.trade is not None:
+                self.ever.setdefault(account, []).append(change.trade)
+        return [self.register.told(told[(told["seq"] == seq) & (told["asked"] == 1)]) for seq in commands["seq"].tolist()]
 
 
 def submit(order_id, account=1, side=BUY, price=PRICE, quantity=100, kind=LIMIT, time=GTC, name="", **more):
@@ -88,7 +87,7 @@ def test_an_order_is_known_by_its_number_and_by_its_name():
     run = Run()
     run.do(time(START), submit(7, name="mine"))
     order = run.register.named(1, "mine")
-    assert order is run.register.order(1, 0, 7) is run.register.alive(7)
+    assert order.order_id == run.register.order(1, 0, 7).order_id == run.register.alive(7).order_id == 7
     assert (order.state, order.created, order.working, order.session, order.open) == (NEW, START, START, 3, 100)
     assert run.register.named(2, "mine") is None
     assert run.register.order(2, 0, 7) is None
@@ -101,18 +100,18 @@ def test_both_sides_of_a_trade_are_kept_with_the_number_the_book_gave_it():
     maker, taker, last = (run.register.order(account, 0, number) for account, number in ((1, 1), (2, 2), (2, 3)))
     assert (maker.state, maker.executed, maker.paid, maker.updated) == (FILLED, 100, 100 * PRICE, START + 5)
     assert (taker.state, last.state, last.executed, last.open) == (FILLED, PARTIALLY_FILLED, 70, 30)
-    assert [(trade.trade_id, trade.order_id, trade.lots, trade.maker, trade.side) for trade in run.register.owner(1).trades[0]] == [
+    assert [(trade.trade_id, trade.order_id, trade.lots, trade.maker, trade.side) for trade in run.register.trades(1, 0)] == [
         (1, 1, 30, True, BUY),
         (2, 1, 70, True, BUY),
     ]
-    assert [(trade.trade_id, trade.maker, trade.side) for trade in run.register.owner(2).trades[0]] == [(1, False, SELL), (2, False, SELL)]
+    assert [(trade.trade_id, trade.maker, trade.side) for trade in run.register.trades(2, 0)] == [(1, False, SELL), (2, False, SELL)]
 
 
 def test_trades_of_other_accounts_count_though_they_are_not_kept():
     run = Run(silent=(8, 9))
     run.do(submit(1, 8), submit(2, 9, SELL), submit(3, 8), submit(4, 1, SELL))
-    assert [trade.trade_id for trade in run.register.owner(1).trades[0]] == [2]
-    assert set(run.register.owners) == {1}
+    assert [trade.trade_id for trade in run.register.trades(1, 0)] == [2]
+    assert [run.register.orders(account, 0) for account in (8, 9)] == [[], []]
 
 
 def test_a_cancelled_order_takes_the_cancels_name_and_is_still_found_by_its_first():
@@ -121,7 +120,7 @@ def test_a_cancelled_order_takes_the_cancels_name_and_is_still_found_by_its_firs
     (changes,) = run.do(cancel(1, name="why"))
     order = run.register.named(1, "mine")
     assert (order.state, order.client_id, order.first_id, changes[0].former) == (CANCELED, "why", "mine", "mine")
-    assert run.register.named(1, "why") is order
+    assert run.register.named(1, "why").order_id == 1
     run.do(submit(2, name="mine"))
     assert run.register.named(1, "mine").order_id == 2
 
@@ -155,6 +154,7 @@ def test_a_stop_works_from_its_trigger_on():
     order = run.register.order(3, 0, 3)
     assert (order.state, order.waits, order.working) == (NEW, True, 0)
     run.do(time(START + 2), submit(4, price=PRICE - 10, quantity=50), cancel(1), submit(5, 2, SELL, price=PRICE - 10, quantity=1))
+    order = run.register.order(3, 0, 3)
     assert (order.state, order.working, order.executed) == (FILLED, START + 2, 5)
 
 
@@ -171,7 +171,7 @@ def test_what_does_not_trade_with_itself_is_counted_as_prevented():
     maker, taker = (run.register.order(1, 0, number) for number in (1, 2))
     assert (maker.state, maker.prevented, maker.open) == (NEW, 30, 70)
     assert (taker.state, taker.prevented, taker.open) == (EXPIRED_IN_MATCH, 30, 0)
-    (match,) = run.register.owner(1).prevented
+    (match,) = run.register.prevented(1)
     assert (match.taker_id, match.maker_id, match.lots, match.price) == (2, 1, 30, PRICE)
 
 
@@ -189,9 +189,9 @@ def test_history_is_bounded_oldest_first_out():
     run = Run(history=3)
     for number in range(1, 6):
         run.do(submit(number), cancel(number, name=f"c{number}"))
-    owner = run.register.owner(1)
-    assert list(owner.orders[0]) == [3, 4, 5]
-    assert sorted(owner.names) == ["c3", "c4", "c5", "n3", "n4", "n5"]
+    assert [order.order_id for order in run.register.orders(1, 0)] == [3, 4, 5]
+    names = [f"{letter}{number}" for letter in "cn" for number in range(1, 6)]
+    assert [name for name in names if run.register.named(1, name) is not None] == ["c3", "c4", "c5", "n3", "n4", "n5"]
 
 
 def test_counters_go_on_after_the_highest_number_of_the_journal():

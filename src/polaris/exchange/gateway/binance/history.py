@@ -14,7 +14,7 @@ from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.security import Need
 from polaris.exchange.gateway.binance.server import Endpoint
-from polaris.exchange.gateway.orders import Order, OrderList, Prevented, Trade
+from polaris.exchange.gateway.orders import OrderList, Prevented, Trade
 from polaris.exchange.gateway.venue import Venue
 from polaris.exchange.words import EXPIRE_BOTH, EXPIRE_MAKER, EXPIRE_TAKER
 
@@ -75,7 +75,7 @@ class History:
         """Orders of one book: from a number on, of a time, or the last ones."""
         book, figures = self._books.find(call)
         limit = call.integer("limit", LIMIT, 1, MOST)
-        orders = list(self._venue.register.owner(call.account).orders.get(book, {}).values())
+        orders = self._venue.register.orders(call.account, book)
         chosen = _chosen(orders, *_times(call), _from(call, "orderId"), limit, lambda order: order.updated, lambda order: order.order_id)
         return [reports.status(figures, order, call.time) for order in chosen]
 
@@ -99,11 +99,9 @@ class History:
         first, order_id = _from(call, "fromId"), _from(call, "orderId")
         if (start or end) and (first is not None or order_id is not None):
             raise errors.combination()
-        trades: Sequence[Trade] = list(self._venue.register.owner(call.account).trades.get(book, ()))
-        if order_id is not None:
-            trades = [trade for trade in trades if trade.order_id == order_id]
+        trades = self._venue.register.trades(call.account, book, order_id or 0)
         chosen = _chosen(trades, start, end, first, limit, lambda trade: trade.ts, lambda trade: trade.trade_id)
-        return [reports.my_trade(figures, trade, self._list_of(call, book, trade), call.time) for trade in chosen]
+        return [reports.my_trade(figures, trade, self._list_of(trade), call.time) for trade in chosen]
 
     def prevented(self, call: Call) -> Any:
         """Matches of the account with itself that did not take place."""
@@ -114,7 +112,7 @@ class History:
         start, limit = call.integer("fromPreventedMatchId", 0), call.integer("limit", LIMIT, 1, MOST)
         found = [
             match
-            for match in self._venue.register.owner(call.account).prevented
+            for match in self._venue.register.prevented(call.account)
             if match.book == book
             and match.prevented_id >= start
             and number in (None, match.prevented_id)
@@ -137,31 +135,30 @@ class History:
 
     def order_list(self, call: Call) -> Any:
         """One list, by its name or its number."""
-        owner = self._venue.register.owner(call.account)
+        register = self._venue.register
         name = call.client_id("origClientOrderId")
         if not name and call.params.get("orderListId") is None:
             raise Refusal(-1102, "Param 'origClientOrderId' or 'orderListId' must be sent, but both were empty/null!")
-        found = owner.lists_by_name.get(name) if name else owner.lists.get(call.integer("orderListId"))
+        found = register.list_named(call.account, name) if name else register.order_list(call.account, call.integer("orderListId"))
         if found is None:
             raise Refusal(-2013, "Order list does not exist.")
         return self._told(call, [found])[0]
 
     def open_lists(self, call: Call) -> Any:
         """Every list that lives."""
-        return self._told(call, [each for each in self._venue.register.owner(call.account).lists.values() if not each.done])
+        return self._told(call, [each for each in self._venue.register.lists(call.account) if not each.done])
 
     def all_lists(self, call: Call) -> Any:
         """Lists from a number on, of a time, or the last ones."""
         limit, (start, end), first = call.integer("limit", LIMIT, 1, MOST), _times(call), _from(call, "fromId")
-        lists = list(self._venue.register.owner(call.account).lists.values())
+        lists = self._venue.register.lists(call.account)
         return self._told(call, _chosen(lists, start, end, first, limit, lambda each: each.updated, lambda each: each.list_id))
 
     def _told(self, call: Call, lists: Iterable[OrderList]) -> list[Any]:
         return [reports.orders(self._books.figures[each.book], each, call.time) for each in lists]
 
-    def _list_of(self, call: Call, book: int, trade: Trade) -> int:
-        order: Order | None = self._venue.register.order(call.account, book, trade.order_id)
-        return reports.list_number(order) if order is not None else reports.NO_LIST
+    def _list_of(self, trade: Trade) -> int:
+        return self._venue.register.list_of(trade.order_id) or reports.NO_LIST
 
     def _later(self, answer: Answer) -> Callable[[Call], None]:
         """Answer once everything asked before is known."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from polaris.exchange.gateway.binance import errors
-from polaris.exchange.gateway.orders import Change
+from polaris.exchange.gateway.register_fold import Changes
+from polaris.exchange.words import FILL
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
@@ -118,12 +119,11 @@ class OrderCounts:
         count[1] += orders
         count[3] += orders
 
-    def changed(self, _: int, changes: list[Change]) -> None:
+    def changed(self, changes: Changes) -> None:
         """An order that trades for the first time gives back one, or five where it rested: who trades may go on."""
-        for change in changes:
-            trade, order = change.trade, change.order
-            if trade is not None and order is not None and change.executed == trade.lots:
-                self.give_back(order.account, FILLED_RESTING if trade.maker else FILLED_TAKING, change.ts)
+        first = changes[(changes["kind"] == FILL) & (changes["executed"] == changes["event_quantity"])]
+        for account, maker, ts in zip(first["owner"].tolist(), first["maker"].tolist(), first["ts"].tolist(), strict=True):
+            self.give_back(account, FILLED_RESTING if maker else FILLED_TAKING, ts)
 
     def give_back(self, account: int, orders: int, now: int) -> None:
         """Orders that were refused do not count."""

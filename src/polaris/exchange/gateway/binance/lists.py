@@ -92,7 +92,7 @@ class Lists:
         shown = call.choice("newOrderRespType", RESPONSES, default)
         name = call.client_id("listClientOrderId") or new_name()
         claim = f"list {name}"  # no order's name has a space
-        known = self._venue.register.owner(call.account).lists_by_name.get(name)
+        known = self._venue.register.list_named(call.account, name)
         if known is not None and not known.done:
             raise errors.no_new_order("Duplicate order sent.")
         self._server.gate.once(call, call.received)
@@ -132,7 +132,7 @@ class Lists:
             if reason in (w.TRIGGERED_ALREADY, w.WOULD_TAKE):
                 raise errors.no_new_order(BAD_RELATION)
             raise refused(reason, self._server.limits)
-        orders = self._venue.register.owner(call.account).lists.get(list_id)
+        orders = self._venue.register.order_list(call.account, list_id)
         if orders is None:
             raise errors.not_durable()
         ts = changes[0].ts
@@ -140,13 +140,12 @@ class Lists:
         return {**reports.orders(figures, orders, call.time), "orderReports": legs}
 
     def _find(self, call: Call) -> OrderList | None:
-        owner = self._venue.register.owner(call.account)
         if call.params.get("orderListId") is not None:
-            return owner.lists.get(call.integer("orderListId"))
+            return self._venue.register.order_list(call.account, call.integer("orderListId"))
         name = call.client_id("listClientOrderId")
         if not name:
             raise Refusal(-1102, "Param 'orderListId' or 'listClientOrderId' must be sent, but both were empty/null!")
-        return owner.lists_by_name.get(name)
+        return self._venue.register.list_named(call.account, name)
 
 
 def _working(call: Call, figures: Figures, book: int) -> Wanted:

@@ -150,10 +150,9 @@ def cancelled(figures: Figures, order: Order, former: str, ts: int, time: Time) 
 
 def amended(figures: Figures, order: Order, change: Change, time: Time) -> Document:
     """One order that keeps its place with less."""
-    assert order.amendments is not None
     told: Document = {
         "transactTime": time(change.ts),
-        "executionId": order.amendments[-1].execution_id,
+        "executionId": change.number,
         "amendedOrder": {
             "symbol": figures.symbol,
             "orderId": order.order_id,

@@ -318,7 +318,7 @@ class Trading:
         """An order in an answer of this kind."""
         if shown == "ACK":
             return reports.acknowledged(figures, order, ts, call.time)
-        trades = [change.trade for change in changes if change.trade is not None and change.order is order] if shown == "FULL" else None
+        trades = [change.trade for change in changes if change.trade is not None and change.order_id == order.order_id] if shown == "FULL" else None
         return Raw(reports.result_text(figures, order, ts, call.time, trades))
 
     def _restrict(self, call: Call, book: int, order_id: int) -> None:

@@ -80,9 +80,8 @@ class Account:
         maker, taker = self._venue.core.fees(call.account)
         since = call.received - MONTH
         volume = fees = 0.0
-        for book, trades in self._venue.register.owner(call.account).trades.items():
-            figures = self._products.figures[book]
-            recent = [trade for trade in trades if trade.ts >= since]
+        for book, figures in enumerate(self._products.figures):
+            recent = [trade for trade in self._venue.register.trades(call.account, book) if trade.ts >= since]
             volume += float(figures.amount(sum(trade.price * trade.lots for trade in recent)))
             fees += float(figures.fees(recent))
         tier = {"pricing_tier": "", "taker_fee_rate": rate(taker), "maker_fee_rate": rate(maker), "aop_from": "", "aop_to": "", "usd_from": "", "usd_to": ""}

@@ -49,7 +49,7 @@ class History:
         if found is None:
             raise errors.not_found(f"order with self orderID was not found: {call.named['order_id'][:40]}")
         order = shown(found)
-        trades = reports.trades_of(self._venue.register.owner(call.account), order)
+        trades = reports.trades_of(self._venue.register, order)
         return {"order": reports.order(self._products.figures[found.book], order, trades)}
 
     def orders(self, call: Call) -> Any:
@@ -78,8 +78,7 @@ class History:
         )
         found = nlargest(limit + 1, wanted, key=lambda each: each.order_id)
         more, found = len(found) > limit, found[:limit]
-        owner = self._venue.register.owner(call.account)
-        trades = {book: reports.trades_by_order(owner.trades.get(book, ())) for book in {each.book for each in found if each.executed}}
+        trades = {book: reports.trades_by_order(self._venue.register.trades(call.account, book)) for book in {each.book for each in found if each.executed}}
         own = [trades.get(each.book, {}).get(each.leading.order_id if isinstance(each, Bracket) else each.order_id, []) for each in found]
         told = [reports.order(self._products.figures[each.book], each, of_order) for each, of_order in zip(found, own, strict=True)]
         return {"orders": told, "sequence": "0", "has_next": more, "cursor": str(found[-1].order_id) if more else ""}
@@ -91,11 +90,10 @@ class History:
         start, end = call.moment("start_sequence_timestamp") or 0, call.moment("end_sequence_timestamp")
         before = _cursor(call, 4)
         limit = call.integer("limit", DEFAULT_FILLS, MOST) or DEFAULT_FILLS
-        owner = self._venue.register.owner(call.account)
         wanted = (
             trade
             for book in books
-            for trade in owner.trades.get(book, ())
+            for trade in self._venue.register.trades(call.account, book)
             if start <= trade.ts
             and (end is None or trade.ts < end)
             and _place(trade) < before
@@ -112,9 +110,8 @@ class History:
         return self._products.select(call.many("product_ids", "product_id"))
 
     def _orders(self, account: int, books: Iterable[int]) -> Iterator[Order]:
-        orders = self._venue.register.owner(account).orders
         for book in books:
-            yield from orders.get(book, {}).values()
+            yield from self._venue.register.orders(account, book)
 
 
 def _place(trade: Trade) -> tuple[int, ...]:

@@ -4,7 +4,6 @@ Everything is told as it is in the register at that moment. When an order is to 
 Source: Coinbase Advanced Trade API documentation, "Get Order", "List Fills", "User Channel".
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from polaris.exchange.gateway.coinbase.times import written
 from polaris.exchange.gateway.coinbase.wanted import STOP_DOWN, STOP_UP
 from polaris.exchange.gateway.ending import ends_of
 from polaris.exchange.gateway.orders import FILLED, PENDING_NEW, Order, Trade
-from polaris.exchange.gateway.register import Owner
+from polaris.exchange.gateway.register import Register
 from polaris.exchange.words import FOK, IOC, LIMIT, MARKET, MARKET_AMOUNT, POST_ONLY, POST_SLIDE, STOP, STOP_LIMIT, TRAILING_STOP
 
 Document = dict[str, Any]
@@ -197,19 +196,10 @@ def fill(figures: Figures, trade: Trade, account: int, order_id: int) -> Documen
     }
 
 
-def trades_of(owner: Owner, order: Shown) -> list[Trade]:
-    """An order's own trades, as far as they are kept; looks back no further than its first."""
-    if isinstance(order, Bracket):
-        return trades_of(owner, order.leading)
-    found: list[Trade] = []
-    missing = order.executed
-    for trade in reversed(owner.trades.get(order.book, deque()) if missing else ()):
-        if trade.order_id == order.order_id:
-            found.append(trade)
-            missing -= trade.lots
-            if missing <= 0:
-                break
-    return found[::-1]
+def trades_of(register: Register, order: Shown) -> list[Trade]:
+    """An order's own trades, as far as they are kept."""
+    own = order.leading if isinstance(order, Bracket) else order
+    return register.trades(own.account, own.book, own.order_id) if own.executed else []
 
 
 def trades_by_order(trades: Iterable[Trade]) -> dict[int, list[Trade]]:

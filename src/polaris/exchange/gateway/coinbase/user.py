@@ -55,6 +55,6 @@ class Users:
 
     def event(self, kind: str, account: int, orders: Sequence[Shown]) -> bytes:
         """One event of these orders."""
-        owner = self._venue.register.owner(account)
-        told = [reports.user_order(self._products.figures[order.book], order, reports.trades_of(owner, order)) for order in orders]
+        register = self._venue.register
+        told = [reports.user_order(self._products.figures[order.book], order, reports.trades_of(register, order)) for order in orders]
         return encode({"type": kind, "orders": told, "positions": NO_POSITIONS})

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.binance.shown import millis
 from polaris.exchange.gateway.orders import Order
+from polaris.exchange.gateway.register_fold import IMAGES
 from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY
 from tests.unit.exchange.gateway.asking import Asker
 from tests.unit.exchange.gateway.bare import RICH, RULES, START, Held, small
@@ -454,9 +456,11 @@ async def test_times_are_told_in_microseconds_to_who_asks_for_them(one):
     st.sampled_from([None, ()]),
 )
 def test_an_order_written_out_at_once_is_the_same_text(kind, more, side, state, executed, trades):
-    fields = {"price": 5_000_000, "quantity": 10**6, "trigger": 0, "display": 0, "prevention": 0, "flags": 0, "number": 0, "session": 0, **kind, **more}
-    order = Order(order_id=7, account=1, book=0, side=side, client_id="mine", created=START, **fields)
-    order.state, order.executed, order.paid, order.working = state, executed, executed * 3, START * (state > 0)
+    image = np.zeros(1, IMAGES)
+    fields = {"order_id": 7, "account": 1, "side": side, "client_id": b"mine", "price": 5_000_000, "quantity": 10**6, "created": START, **kind, **more}
+    for name, value in {**fields, "state": state, "executed": executed, "paid": executed * 3, "working": START * (state > 0)}.items():
+        image[name] = value
+    order = Order(image[0].item())
     figures = Figures(RULES.listings[0])
     assert reports.result_text(figures, order, START, millis, trades) == encode(reports.result(figures, order, START, millis, trades))
 
