@@ -19,7 +19,7 @@ from polaris.exchange.gateway.coinbase.server import ROOT, Endpoint
 from polaris.exchange.gateway.coinbase.wanted import SIDES
 from polaris.exchange.gateway.keys import READ
 from polaris.exchange.gateway.orders import Order, Trade
-from polaris.exchange.gateway.register import Owner
+from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.venue import Venue
 
 MOST: Final = 1_000
@@ -90,19 +90,20 @@ class History:
         start, end = call.moment("start_sequence_timestamp") or 0, call.moment("end_sequence_timestamp")
         before = _cursor(call, 4)
         limit = call.integer("limit", DEFAULT_FILLS, MOST) or DEFAULT_FILLS
+        register = self._venue.register
         wanted = (
             trade
             for book in books
-            for trade in self._venue.register.trades(call.account, book)
+            for trade in register.trades(call.account, book)
             if start <= trade.ts
             and (end is None or trade.ts < end)
             and _place(trade) < before
-            and (not ids or order_name(trade.book, _known_as(owner, trade)) in ids)
+            and (not ids or order_name(trade.book, _known_as(register, call.account, trade)) in ids)
             and (not trade_ids or str(trade.trade_id) in trade_ids)
         )
         found = nlargest(limit + 1, wanted, key=_place)
         more, found = len(found) > limit, found[:limit]
-        told = [reports.fill(self._products.figures[trade.book], trade, call.account, _known_as(owner, trade)) for trade in found]
+        told = [reports.fill(self._products.figures[trade.book], trade, call.account, _known_as(register, call.account, trade)) for trade in found]
         return {"fills": told, "cursor": "-".join(map(str, _place(found[-1]))) if more else ""}
 
     def _books(self, call: Call) -> set[int]:
@@ -119,9 +120,9 @@ def _place(trade: Trade) -> tuple[int, ...]:
     return trade.ts, trade.book, trade.trade_id, int(trade.maker)
 
 
-def _known_as(owner: Owner, trade: Trade) -> int:
+def _known_as(register: Register, account: int, trade: Trade) -> int:
     """The number of the order that traded, as its client knows it."""
-    order = owner.orders.get(trade.book, {}).get(trade.order_id)
+    order = register.order(account, trade.book, trade.order_id) if register.list_of(trade.order_id) else None
     return shown(order).order_id if order is not None else trade.order_id
 
 
