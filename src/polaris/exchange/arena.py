@@ -63,6 +63,7 @@ AT_HEAP = 49
 DUE = 50  # orders in the heap
 FRONT = 51  # first and last slot of the orders that enter next, one after the other; 0: none
 WAKING = 53  # the same of trailing orders that wake when an order's trades are seen to
+MET = 55  # the order of its own account that an order met last
 AT_BOOKS = 64
 BOOK_WORDS = 32
 # a book, after the best tick of its four ladders

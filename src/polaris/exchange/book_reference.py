@@ -36,6 +36,7 @@ class ReferenceEngine:
         self.books = [Book(tick) for tick in lowest]
         self.capacity = capacity
         self.alive: dict[int, Order] = {}
+        self.met = 0  # the order of its own account that an order met last
         self.entering: list[Order] = []  # orders that fired or were activated: they enter one after the other
         self.waking: list[Order] = []  # trailing orders that wake when an order's trades are seen to
         self.now = 0
@@ -146,16 +147,19 @@ class ReferenceEngine:
         order.partner, order.working, order.pending = None, None, []
         del self.alive[order.order_id]
 
-    def end(self, kind: int, order: Order, reason: int = 0, told: bool = False) -> None:
-        """An order ends without a trade, and what is linked to it with it; a cancel of one is a cancel of the list."""
+    def end(self, kind: int, order: Order, reason: int = 0, told: bool = False, other: int = 0, flags: int = 0) -> None:
+        """An order ends without a trade, and what is linked to it with it; a cancel of one is a cancel of the list.
+
+        other  the order of its own account that it met
+        """
         linked = [order.partner, *order.pending, order.working if kind == w.CANCELLED else None]
         self.forget(order)
         if not told:
-            self.tell(kind, order, order.open, 0, reason)
-        for other in linked:
-            if other is not None:
-                self.forget(other)
-                self.tell(kind, other, other.open, 0, w.LINKED)
+            self.record(kind, order.side, order.book, order.order_id, order.price, order.open, 0, order.account, reason, flags, (other, 0, 0))
+        for leg in linked:
+            if leg is not None:
+                self.forget(leg)
+                self.tell(kind, leg, leg.open, 0, w.LINKED)
 
     def part(self, order: Order) -> None:
         """Before an order trades or fires its other leg ends."""

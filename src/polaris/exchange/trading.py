@@ -21,6 +21,7 @@ from polaris.exchange.arena import (
     LAST,
     LOW,
     LOWEST,
+    MET,
     OWNER,
     PHASES,
     SHOWN,
@@ -39,10 +40,12 @@ from polaris.exchange.contingent import bereave, end, filled, part
 from polaris.exchange.pairs import pair, unpair
 from polaris.exchange.settlement import TAKER_TRADES, settle, trim, uncount
 from polaris.exchange.slots import give_back, put, release, stand
-from polaris.exchange.telling import heading, price_told, sells, tell, tell_both
+from polaris.exchange.telling import FLAGS, heading, price_told, sells, tell, tell_both
 from polaris.exchange.words import (
     BOOK_HALTED,
+    CAME,
     DECREMENT,
+    EVENT_WORDS,
     EXPIRE_MAKER,
     EXPIRED,
     FILL,
@@ -97,6 +100,9 @@ def execute(arena, events, n, book, sell, traits, limit, quantity, display, orde
                 reason = REMAINDER
             price = price_told(arena, book, sell, order_type, limit)
             n = tell(arena, events, n, EXPIRED | (reason << 8) | heading(book, sell), order_id, account, price, left, 0)
+            if reason == SELF_TRADE:
+                events[U(EVENT_WORDS * (n - 1))] |= CAME << FLAGS
+                events[U(EVENT_WORDS * (n - 1) + 2)] = arena[U(MET)]
         if slot != 0:
             n = close(arena, events, n, slot, left == 0 and reason == 0)
     if money:
@@ -252,8 +258,11 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
         if refresh:
             n = refreshed(arena, events, n, book, 1 - sell, place, tick, slot)
         elif own:
+            arena[U(MET)] = arena[U(order + ID)]
             if prevention >= EXPIRE_MAKER:
+                told = n
                 n = end(arena, events, n, slot, EXPIRED | (SELF_TRADE << 8))
+                events[U(EVENT_WORDS * told + 2)] = order_id
             if prevention != EXPIRE_MAKER:
                 return n, left, SELF_TRADE, first
     return n, left, (SELF_TRADE if left == 0 and kind == PREVENTED else 0), first

@@ -166,6 +166,8 @@ def execute(engine: ReferenceEngine, order: Order) -> list[int]:
         engine.filled(order)
     elif order.shown == 0:  # its last lots did not trade with itself
         engine.end(w.EXPIRED, order, told=True)
+    elif reason == w.SELF_TRADE:
+        engine.end(w.EXPIRED, order, reason, other=engine.met, flags=w.CAME)
     elif reason or not may_rest:
         engine.end(w.EXPIRED, order, reason or w.REMAINDER)
     else:
@@ -208,8 +210,9 @@ def match(engine: ReferenceEngine, taker: Order) -> tuple[list[int], int]:
         kind = w.FILL
         if own(taker, maker):
             if taker.prevention in (w.EXPIRE_MAKER, w.EXPIRE_BOTH):
-                engine.end(w.EXPIRED, maker, w.SELF_TRADE)
+                engine.end(w.EXPIRED, maker, w.SELF_TRADE, other=taker.order_id)
             if taker.prevention in (w.EXPIRE_TAKER, w.EXPIRE_BOTH):
+                engine.met = maker.order_id
                 return prices, w.SELF_TRADE
             if taker.prevention == w.EXPIRE_MAKER:
                 continue

@@ -74,7 +74,7 @@ EVENT = np.dtype(
         ("side", "<i1"),  # of order_id; a fill's taker
         ("book", "<i4"),
         ("order_id", "<i8"),
-        ("maker_id", "<i8"),  # FILL, PREVENTED: the order that rested; else 0
+        ("maker_id", "<i8"),  # FILL, PREVENTED: the order that rested; EXPIRED, SELF_TRADE: the other order; else 0
         ("price", "<i8"),  # ticks; 0 where an order has none
         ("quantity", "<i8"),  # lots, as the kind says
         ("leaves", "<i8"),  # what stays open of order_id, lots (MARKET_AMOUNT: ticks times lots)
@@ -173,6 +173,7 @@ KEPT_PLACE: Final = 1  # AMENDED: in the queue
 REDUCES: Final = 2  # a reduce-only order
 PENDING: Final = 4  # ACCEPTED, of an order that enters when another fills
 IN_AUCTION: Final = 8  # FILL: of an uncrossing
+CAME: Final = 16  # EXPIRED, SELF_TRADE: it came, and the other rested
 
 # phases of a book
 CONTINUOUS: Final = 0

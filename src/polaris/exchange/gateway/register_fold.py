@@ -409,7 +409,11 @@ def end(memory, commands, notes, place, events, at, order, changes, told):  # ty
     elif reason == w.SELF_TRADE:
         memory[U(order + r.STATE)] = EXPIRED_IN_MATCH
         memory[U(order + r.PREVENTED)] += events[at, 4]
-        note_prevented(memory, ts, alive(memory, commands[place, 1]), order, memory[U(order + r.PRICE)], events[at, 4])
+        other = alive(memory, events[at, 2])
+        if (events[at, 0] >> 16) & w.CAME == 0:
+            note_prevented(memory, ts, other, order, events[at, 3], events[at, 4])
+        elif other != 0:  # else the other ended by it just before
+            note_prevented(memory, ts, order, other, memory[U(other + r.PRICE)], events[at, 4])
         memory[U(order + r.PREVENTED_ID)] = memory[U(r.LAST_PREVENTED)]
     else:
         memory[U(order + r.STATE)] = EXPIRED

@@ -246,7 +246,11 @@ class ReferenceRegister:
         elif reason == w.SELF_TRADE:
             order.state = EXPIRED_IN_MATCH
             order.prevented += int(event["quantity"])
-            self._note_prevented(ts, self._alive(int(command["order_id"])), order, order.price, int(event["quantity"]))
+            other = self._alive(int(event["maker_id"]))
+            if not event["flags"] & w.CAME:
+                self._note_prevented(ts, other, order, int(event["price"]), int(event["quantity"]))
+            elif other is not None:
+                self._note_prevented(ts, order, other, other.price, int(event["quantity"]))
             order.prevented_id = self.counters["prevented"]
         else:
             order.state = EXPIRED
