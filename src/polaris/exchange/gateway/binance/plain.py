@@ -1,6 +1,6 @@
 """Plain requests of a session, a turn at a time: texts in, commands and notes out; what became of them in, frames out.
 
-The memory is one's own and is used again: what `scan` gives is good until the next `scan`, what `answer` gives is bytes.
+Between the two lies the journal, so a turn keeps what its answers need until they may be told.
 """
 
 import secrets
@@ -20,84 +20,86 @@ from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.words import COMMAND, Commands
 
 Words = npt.NDArray[np.int64]
-NONE: Final[Words] = np.zeros((0, IMAGE), np.int64)
-NEW_NAME: Final = 22  # letters of a name for what came without one
-RANDOM: Final = 18  # bytes that make them, and two more
+NO_IMAGES: Final[Words] = np.zeros((0, IMAGE), np.int64)
+NAME_LETTERS: Final = 22  # of a name for what came without one
+NAME_RANDOM: Final = 18  # bytes that make them, and two letters more
+
+
+class Turn:
+    """What a turn's texts ask; the rows of what is not understood are 0 all over.
+
+    data           uint8[bytes]: the texts
+    asked          int64[n, ASKED], its columns in `scanning`
+    command_words  int64[n, 8]; the same memory as `commands`, of which number, order id, account and what a cancel is about are to be filled in
+    note_words     int64[n, 8]; the same memory as `notes`, of which when and which connection are to be filled in
+    understood     how many are
+    """
+
+    __slots__ = ("asked", "command_words", "data", "note_words", "understood")
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        count = len(texts)
+        self.data: npt.NDArray[np.uint8] = np.frombuffer(b"".join(texts), np.uint8)
+        self.asked: Words = np.empty((count, ASKED), np.int64)
+        self.command_words: Words = np.empty((count, COMMAND_WORDS), np.int64)
+        self.note_words: Words = np.empty((count, NOTE_WORDS), np.int64)
+        self.understood = 0
+
+    @property
+    def commands(self) -> Commands:
+        """COMMAND[n]."""
+        return self.command_words.view(COMMAND)[:, 0]
+
+    @property
+    def notes(self) -> Notes:
+        """NOTE[n]."""
+        return self.note_words.view(NOTE)[:, 0]
 
 
 class Plain:
-    """The compiled way of plain requests.
-
-    commands, notes   COMMAND[n], NOTE[n] of the last scan: what is left in them is for the venue to fill in
-    asked             int64[n, ASKED] of the last scan (`scanning`)
-    """
+    """The compiled way of plain requests: a venue's books, and memory to write in."""
 
     def __init__(self, books: Books) -> None:
         self._symbols, self._figures = tables(books)
         self._spans = np.zeros((SPANS, 2), np.int64)
-        self._data = np.zeros(0, np.uint8)
-        self._out = np.zeros(0, np.uint8)
-        self._size = 0
-        self._grow(64)
+        self._out = np.zeros(64 * LONGEST, np.uint8)
 
-    def scan(self, texts: Sequence[bytes]) -> int:
-        """Read a turn's texts; how many are understood."""
-        count = len(texts)
-        if count > len(self._frames):
-            self._grow(count)
-        self._size = count
-        self._data = np.frombuffer(b"".join(texts), np.uint8)
-        ends = np.fromiter(accumulate(map(len, texts)), np.int64, count)
-        understood: int
-        understood, nameless = scan(self._data, ends, self._symbols, self._figures, self._spans, self._command_words, self._note_words, self._asked)
+    def scan(self, texts: Sequence[bytes]) -> Turn:
+        """Read a turn's texts. Who gave no name for an order or a cancel is given one."""
+        turn = Turn(texts)
+        ends = np.fromiter(accumulate(map(len, texts)), np.int64, len(texts))
+        turn.understood, nameless = scan(
+            turn.data, ends, self._symbols, self._figures, self._spans, turn.command_words, turn.note_words, turn.asked
+        )  # fmt: skip
         if nameless:
-            self._name()
-        return understood
+            _name(turn)
+        return turn
 
-    @property
-    def commands(self) -> Commands:
-        return self._commands[: self._size]
+    def answer(
+        self, turn: Turn, writes: npt.NDArray[np.bool_], times: Words, images: Words = NO_IMAGES, placed: bytes = b"", cancelled: bytes = b""
+    ) -> tuple[bytes, Words]:
+        """The frames that answer a turn, whose commands have their order ids by now.
 
-    @property
-    def notes(self) -> Notes:
-        return self._notes[: self._size]
-
-    @property
-    def asked(self) -> Words:
-        return self._asked[: self._size]
-
-    def answer(self, writes: npt.NDArray[np.bool_], times: Words, images: Words = NONE, placed: bytes = b"", cancelled: bytes = b"") -> bytes:
-        """The frames that answer what was scanned last.
-
-        writes   bool[n]: which of them
+        writes   bool[n]: which of its texts to answer; they must be understood
         times    int64[n]: when it was done, in the asker's unit
-        images   int64[n, IMAGE] (`answering`), where cancels are answered
-        placed, cancelled   `,"rateLimits":[...]` of a new order's answer and of a cancel's, if they are to be told
+        images   int64[n, IMAGE]: the orders that were cancelled, its columns in `answering`; may be left out where none is
+        placed, cancelled   `,"rateLimits":[...]` of a new order's answer and of a cancel's, where they are told
+        returns  (the frames, int64[n]: where each of them ends in there)
         """
-        most = self._size * (LONGEST + max(len(placed), len(cancelled)))
+        count = len(turn.asked)
+        most = count * (LONGEST + max(len(placed), len(cancelled)))
         if most > len(self._out):
             self._out = np.zeros(2 * most, np.uint8)
+        ends = np.empty(count, np.int64)
         limits = np.frombuffer(placed + cancelled, np.uint8)
-        size = answer(
-            self._data, self._asked, self._command_words, self._note_words, times, images, self._figures, writes, limits, len(placed), self._out, self._frames
-        )
-        return self._out[:size].tobytes()
+        size: Any = answer(
+            turn.data, turn.asked, turn.command_words, turn.note_words, times, images, self._figures, writes, limits, len(placed), self._out, ends
+        )  # fmt: skip
+        return self._out[:size].tobytes(), ends
 
-    @property
-    def frames(self) -> Words:
-        """int64[n]: where the frame of each ends in the bytes of the last answer."""
-        return self._frames[: self._size]
 
-    def _name(self) -> None:
-        """A client id for who gave none, as `wanted.new_name` makes it."""
-        nameless = np.flatnonzero((self.asked[:, WHAT] != 0) & (self._note_words[: self._size, NAME] == 0))
-        if len(nameless):
-            names = np.frombuffer(urlsafe_b64encode(secrets.token_bytes(RANDOM * len(nameless))), f"S{RANDOM * 4 // 3}")
-            self._notes["client_id"][nameless] = names.astype(f"S{NEW_NAME}")
-
-    def _grow(self, count: int) -> None:
-        self._frames = np.zeros(2 * count, np.int64)
-        self._commands, self._notes = np.zeros(2 * count, COMMAND), np.zeros(2 * count, NOTE)
-        self._command_words: Any = self._commands.view(np.int64).reshape(-1, COMMAND_WORDS)
-        self._note_words: Any = self._notes.view(np.int64).reshape(-1, NOTE_WORDS)
-        self._asked = np.zeros((2 * count, ASKED), np.int64)
+def _name(turn: Turn) -> None:
+    """A client id for who gave none, as `wanted.new_name` makes it."""
+    nameless = np.flatnonzero((turn.asked[:, WHAT] != 0) & (turn.note_words[:, NAME] == 0))
+    letters = urlsafe_b64encode(secrets.token_bytes(NAME_RANDOM * len(nameless)))
+    turn.notes["client_id"][nameless] = np.frombuffer(letters, f"S{NAME_RANDOM * 4 // 3}").astype(f"S{NAME_LETTERS}")

@@ -192,13 +192,15 @@ def _read_place(data, seen, figures, spans, commands, asked, i, book):  # type: 
     if seen & 1 << _RESPONSE:
         sent = _text(data, spans, _RESPONSE)
         response = FULL if sent == _FULL else RESULT if sent == _RESULT else ACK if sent == _ACK else 0
+    if side == 0 or time == LOST or response == 0:
+        return NOT_UNDERSTOOD
     price = 0
     if order_type == LIMIT:
         low = wide(figures[U(book), LOWEST])
         price = _steps(data, spans, _PRICE, wide(figures[U(book), PRICE_DECIMALS]), wide(figures[U(book), TICK]), low, low + TICKS - 1)
     low, high = wide(figures[U(book), LEAST]), wide(figures[U(book), MOST])
     quantity = _steps(data, spans, _QUANTITY, wide(figures[U(book), QUANTITY_DECIMALS]), wide(figures[U(book), LOT]), low, high)
-    if side == 0 or time == LOST or response == 0 or price == LOST or quantity == LOST:
+    if price == LOST or quantity == LOST:
         return NOT_UNDERSTOOD
     commands[U(i), TRAITS] = SUBMIT | order_type << 8 | time << 16 | (side & 255) << 24 | book << 32
     commands[U(i), PRICE], commands[U(i), QUANTITY] = price, quantity
