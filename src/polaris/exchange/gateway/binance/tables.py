@@ -85,8 +85,7 @@ def tables(books: Books) -> tuple[Table, Table]:
 
 def _fits(figures: Figures) -> bool:
     symbol, listing = figures.symbol, figures.listing
-    plain = symbol.isascii() and symbol.isprintable() and not set(symbol) & set('"\\') and len(symbol) <= SYMBOL_WORDS * WORD
-    return plain and (listing.lowest + TICKS) * listing._tick <= MAX_INT and listing.max_lots * listing._lot <= MAX_INT
+    return symbol.isascii() and len(symbol) <= SYMBOL_WORDS * WORD and (listing.lowest + TICKS) * listing._tick <= MAX_INT and listing.max_lots * listing._lot <= MAX_INT
 
 
 @inlined
