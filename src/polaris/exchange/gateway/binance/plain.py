@@ -85,6 +85,7 @@ class Plain:
         images   int64[n, IMAGE]: the orders that were cancelled, its columns in `answering`; may be left out where none is
         placed, cancelled   `,"rateLimits":[...]` of a new order's answer and of a cancel's, where they are told
         returns  (the frames, int64[n]: where each of them ends in there)
+        raises   ValueError where one can't be answered so
         """
         count = len(turn.asked)
         most = count * (LONGEST + max(len(placed), len(cancelled)))
@@ -95,6 +96,8 @@ class Plain:
         size: Any = answer(
             turn.data, turn.asked, turn.command_words, turn.note_words, times, images, self._figures, writes, limits, len(placed), self._out, ends
         )  # fmt: skip
+        if size < 0:
+            raise ValueError(f"text {-1 - size} of {count} is to be answered; expected a new order, or a cancel and what it cancelled")
         return self._out[:size].tobytes(), ends
 
 
