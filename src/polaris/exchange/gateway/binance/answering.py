@@ -11,7 +11,20 @@ import numpy as np
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.exchange.bits import U
-from polaris.exchange.gateway.binance.scanning import ACK, CANCEL_ONE, FULL, ID_AT, ID_END, NAME, PLACE, PRICE, QUANTITY, RESPONSE, TRAITS, WHAT
+from polaris.exchange.gateway.binance.scanning import (
+    ACK,
+    CANCEL_ONE,
+    FULL,
+    ID_AT,
+    ID_END,
+    NAME,
+    PLACE,
+    PRICE,
+    QUANTITY,
+    RESPONSE,
+    TRAITS,
+    WHAT,
+)
 from polaris.exchange.gateway.binance.tables import (
     AMOUNT_DECIMALS,
     LOT,

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from polaris.exchange.gateway.binance.answering import IMAGE, LONGEST, answer
 from polaris.exchange.gateway.binance.books import Books
-from polaris.exchange.gateway.binance.scanning import ASKED, COMMAND_WORDS, NAME, NOTE_WORDS, SPANS, WHAT, scan
+from polaris.exchange.gateway.binance.fields import SPANS
+from polaris.exchange.gateway.binance.scanning import ASKED, COMMAND_WORDS, NAME, NOTE_WORDS, WHAT, scan
 from polaris.exchange.gateway.binance.tables import tables
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.words import COMMAND, Commands
