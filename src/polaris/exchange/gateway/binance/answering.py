@@ -11,7 +11,20 @@ import numpy as np
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.exchange.bits import U
-from polaris.exchange.gateway.binance.scanning import ACK, FULL, ID_AT, ID_END, NAME, PLACE, PRICE, QUANTITY, RESPONSE, TRAITS, WHAT
+from polaris.exchange.gateway.binance.scanning import (
+    ACK,
+    CANCEL_ONE,
+    FULL,
+    ID_AT,
+    ID_END,
+    NAME,
+    PLACE,
+    PRICE,
+    QUANTITY,
+    RESPONSE,
+    TRAITS,
+    WHAT,
+)
 from polaris.exchange.gateway.binance.tables import (
     AMOUNT_DECIMALS,
     LOT,
@@ -75,17 +88,20 @@ def answer(data, asked, commands, notes, times, images, figures, writes, limits,
     images   int64[n, IMAGE]: what was cancelled; of no meaning to new orders
     figures  `tables`
     writes   bool[n]: which of them to write
-    limits   uint8[bytes]: `,"rateLimits":[...]` of new orders, `placing` bytes of it, and behind it of cancels; both may be empty
+    limits   uint8[< 60,000]: `,"rateLimits":[...]` of new orders, `placing` bytes of it, and behind it of cancels; both may be empty
     out      uint8[>= n * (LONGEST + limits)]
     ends     int64[>= n]: where the frame of each ends
-    returns  bytes written
+    returns  bytes written; -1 - i where the ith can't be answered: it was not understood, or a cancel has no image
     """
     at = 0
     for i in range(writes.size):
         if writes[U(i)]:
+            what = asked[U(i), WHAT]
+            if what != PLACE and (what != CANCEL_ONE or i >= images.shape[0]):
+                return -1 - i
             begin = at
             at = _write(data, asked, commands, notes, times, images, figures, out, at + _HEADER, i)
-            if asked[U(i), WHAT] == PLACE:
+            if what == PLACE:
                 at = _copy(limits, 0, placing, out, at)
             else:
                 at = _copy(limits, placing, limits.size, out, at)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from polaris.exchange.gateway.binance.answering import IMAGE, LONGEST, answer
 from polaris.exchange.gateway.binance.books import Books
-from polaris.exchange.gateway.binance.scanning import ASKED, COMMAND_WORDS, NAME, NOTE_WORDS, SPANS, WHAT, scan
+from polaris.exchange.gateway.binance.fields import SPANS
+from polaris.exchange.gateway.binance.scanning import ASKED, COMMAND_WORDS, NAME, NOTE_WORDS, WHAT, scan
 from polaris.exchange.gateway.binance.tables import tables
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.words import COMMAND, Commands
@@ -85,6 +86,7 @@ class Plain:
         images   int64[n, IMAGE]: the orders that were cancelled, its columns in `answering`; may be left out where none is
         placed, cancelled   `,"rateLimits":[...]` of a new order's answer and of a cancel's, where they are told
         returns  (the frames, int64[n]: where each of them ends in there)
+        raises   ValueError where one can't be answered so
         """
         count = len(turn.asked)
         most = count * (LONGEST + max(len(placed), len(cancelled)))
@@ -95,6 +97,8 @@ class Plain:
         size: Any = answer(
             turn.data, turn.asked, turn.command_words, turn.note_words, times, images, self._figures, writes, limits, len(placed), self._out, ends
         )  # fmt: skip
+        if size < 0:
+            raise ValueError(f"text {-1 - size} of {count} is to be answered; expected a new order, or a cancel and what it cancelled")
         return self._out[:size].tobytes(), ends
 
 

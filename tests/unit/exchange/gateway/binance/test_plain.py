@@ -459,6 +459,13 @@ def test_answers_of_every_small_size_have_their_header() -> None:
     assert {124, 125, 126} <= sizes
 
 
+def test_what_was_not_understood_is_not_answered_nor_a_cancel_of_nothing() -> None:
+    turn = COMPILED.scan([place(), b"other", cancel()])
+    for writes, which in (([True, True, False], 1), ([True, False, True], 2)):
+        with pytest.raises(ValueError, match=f"text {which} of 3"):
+            COMPILED.answer(turn, np.array(writes), np.full(3, MS))
+
+
 @pytest.mark.slow
 def test_reading_and_answering_are_the_same_without_the_compiler() -> None:
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
