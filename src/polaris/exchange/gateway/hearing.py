@@ -27,7 +27,7 @@ class Answer(NamedTuple):
     first: int
     last: int
     reply: Callable[[list[Change]], None] | None
-    block: Callable[[Changes], None] | None = None
+    block: Callable[[int, Changes], None] | None = None
 
 
 def announce(register: Register, changes: Changes, answers: Sequence[Answer], watchers: dict[int, list[Watcher]]) -> None:
@@ -42,22 +42,22 @@ def announce(register: Register, changes: Changes, answers: Sequence[Answer], wa
         own = changes[start:end]
         mine = own[own["asked"] == 1]
         if answer.block is not None:
-            safely(answer.block, mine)
+            safely(answer.block, answer.first, mine)
         elif answer.reply is not None:
             safely(answer.reply, register.told(mine))
         if watchers:
-            _watched(register, own, watchers)
+            _watched(register, own, watchers, together=answer.block is None)
         told = end
     if watchers:
         _watched(register, changes[told:], watchers)
 
 
-def _watched(register: Register, changes: Changes, watchers: dict[int, list[Watcher]]) -> None:
-    """Tell the watchers what each command did to the orders of their account."""
+def _watched(register: Register, changes: Changes, watchers: dict[int, list[Watcher]], together: bool = False) -> None:
+    """Tell the watchers what each command did to the orders of their account, or what all of one request did together."""
     rows = changes[np.isin(changes["owner"], list(watchers)) & (changes["is_order"] == 1)]
     if not len(rows):
         return
-    begins = np.flatnonzero(np.diff(rows["seq"], prepend=-1)).tolist()
+    begins = [0] if together else np.flatnonzero(np.diff(rows["seq"], prepend=-1)).tolist()
     for begin, end in zip(begins, [*begins[1:], len(rows)], strict=True):
         owners = rows["owner"][begin:end]
         for account in dict.fromkeys(owners.tolist()):

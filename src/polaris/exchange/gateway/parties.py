@@ -69,7 +69,7 @@ class Watcher(Protocol):
     """Who hears of an account."""
 
     def changed(self, changes: list[Change]) -> None:
-        """What one command did to its orders."""
+        """What one command, or one request of several, did to its orders."""
         ...
 
     def balances(self, ts: int, assets: Sequence[int], balances: npt.NDArray[np.int64]) -> None:

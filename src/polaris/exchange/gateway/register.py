@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from polaris.exchange.arena import LOW
 from polaris.exchange.gateway import register_memory as r
-from polaris.exchange.gateway.note import Notes
+from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.orders import PARTIALLY_FILLED, Amendment, Change, Order, OrderList, Prevented, Trade
 from polaris.exchange.gateway.register_fold import CHANGE, CHANGE_WORDS, IMAGE, IMAGES, Changes, fold
 from polaris.exchange.listing import Rules
-from polaris.exchange.words import EVENT_WORDS, Commands, Events
+from polaris.exchange.words import COMMAND, EVENT, EVENT_WORDS, Commands, Events
 
 HISTORY: Final = 5_000  # ended orders, and trades, kept for each account and book
 LISTS: Final = 1_000  # lists that are over, and prevented matches, kept for each account
@@ -42,6 +42,12 @@ class Register:
         kept[[0, *silent]] = 0  # 0: the house, and the maker of an event that has none
         self._changes = np.empty((1024, CHANGE_WORDS), np.int64)
         self._rows = np.empty(1024, np.int64)
+
+    def warm(self) -> None:
+        """Have every kernel compiled that is not yet."""
+        self.fold(np.empty(0, COMMAND), np.empty(0, NOTE), np.empty(0, EVENT))
+        self.order(0, 0, 0), self.named(0, "warm"), self.open(0)
+        self.any_living(0, np.zeros(1, NOTE))
 
     # counters
 
@@ -107,6 +113,11 @@ class Register:
         row = self._named(account, client_id)
         lives = row and self.memory[row + r.STATE] <= PARTIALLY_FILLED and _text(self.memory, row + r.CLIENT_ID) == client_id
         return int(self.memory[row + r.KEY]) if lives else 0
+
+    def lives(self, account: int, book: int, order_id: int) -> bool:
+        """Whether the account has an order of this number in the book that lives."""
+        row = self._find(r.BY_ID, order_id)
+        return bool(row) and int(self.memory[row + r.OWNER]) == account | book << 32 and int(self.memory[row + r.STATE]) <= PARTIALLY_FILLED
 
     def any_living(self, account: int, notes: Notes) -> bool:
         """Whether any order of the account lives that is called as one of these notes says."""
@@ -253,7 +264,8 @@ def _words(records: Any, words: int) -> Rows:
     """Records as rows of integers."""
     if not len(records):
         return np.empty((0, words), np.int64)
-    return np.ascontiguousarray(records).view(np.int64).reshape(-1, words)
+    rows = np.ascontiguousarray(records).view(np.int64).reshape(-1, words)
+    return rows if rows.flags.writeable else rows.copy()  # of what can't be written to the kernels would be compiled once more
 
 
 def _side(word: int) -> int:

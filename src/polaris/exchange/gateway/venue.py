@@ -35,7 +35,8 @@ assert _COMMAND.size == COMMAND.itemsize and _NOTE.size == NOTE.itemsize
 log = logging.getLogger("polaris.exchange.gateway")
 
 Reply = Callable[[list[Change]], None]
-Block = Callable[[Changes], None]
+Block = Callable[[int, Changes], None]
+Hearer = Callable[[Changes], None]
 More = tuple[Sequence[bytes], Sequence[bytes]]  # commands, notes
 
 
@@ -151,9 +152,9 @@ class Venue:
         self._scheduled = False
         self._untold: deque[_Told] = deque()
         self._listeners: list[Listener] = []
-        self._hearers: list[Block] = []
+        self._hearers: list[Hearer] = []
         self._watchers: dict[int, list[Watcher]] = {}
-        self._names: dict[tuple[int, str], tuple[int, int]] = {}  # (account, client id) -> number and book of an order on its way
+        self._names: dict[int, dict[str, tuple[int, int]]] = {}  # account -> client id -> number and book of an order on its way
         self._loop = asyncio.get_running_loop()
         self._timers: set[asyncio.TimerHandle] = set()
         self._closed = False
@@ -169,6 +170,11 @@ class Venue:
         """A number for a new order."""
         self._order_id += 1
         return self._order_id
+
+    @property
+    def next_order_id(self) -> int:
+        """The number the next new order gets."""
+        return self._order_id + 1
 
     def new_list_id(self) -> int:
         """A number for a new list of orders."""
@@ -189,19 +195,36 @@ class Venue:
         living = self.register.living(account, client_id)
         if living not in (0, instead_of):
             return False
-        if self._names.get((account, client_id), (instead_of, book))[0] != instead_of:
+        own = self._names.setdefault(account, {})
+        if own.get(client_id, (instead_of, book))[0] != instead_of:
             return False
-        self._names[account, client_id] = (order_id, book)
+        own[client_id] = (order_id, book)
         return True
+
+    def are_free(self, account: int, client_ids: Sequence[str], notes: Notes) -> bool:
+        """Whether none of these names is one of an order that lives or is on its way; `notes` hold them too."""
+        own = self._names.get(account)
+        return (own is None or own.keys().isdisjoint(client_ids)) and not self.register.any_living(account, notes)
+
+    def claim_all(self, account: int, client_ids: Sequence[str], books: Sequence[int]) -> None:
+        """Take names that are free, and the next numbers, for new orders."""
+        first, self._order_id = self._order_id + 1, self._order_id + len(client_ids)
+        self._names.setdefault(account, {}).update(zip(client_ids, zip(range(first, self._order_id + 1), books, strict=True), strict=True))
+
+    def release_all(self, account: int, client_ids: Sequence[str]) -> None:
+        """As `release`, for many."""
+        own = self._names.get(account, {})
+        for client_id in client_ids:
+            own.pop(client_id, None)
 
     def claimed(self, account: int, client_id: str, book: int) -> int:
         """The number of an order of this book that is on its way under this name; 0: none."""
-        number, of_book = self._names.get((account, client_id), (0, book))
+        number, of_book = self._names.get(account, {}).get(client_id, (0, book))
         return number if of_book == book else 0
 
     def release(self, account: int, client_id: str) -> None:
         """The order of this name is known to the register, or was refused."""
-        self._names.pop((account, client_id), None)
+        self._names.get(account, {}).pop(client_id, None)
 
     def ask(self, commands: Sequence[bytes], notes: Sequence[bytes], reply: Reply | None = None, then: Callable[[Events], More | None] | None = None) -> None:
         """Have commands run in this turn, next to each other.
@@ -217,7 +240,7 @@ class Venue:
         """Have many commands run in this turn that have nothing to do with each other.
 
         commands, notes  COMMAND[n], NOTE[n]; seqs are given when they run
-        block            hears what they changed for the account that asked, once it is durable
+        block            hears the seq of the first and what they changed for the account that asked, once it is durable
         raises           Refused; then none of them runs
         """
         self._take(_Asked(len(commands), (commands.tobytes(),), (notes.tobytes(),), None, None, block))
@@ -264,7 +287,7 @@ class Venue:
         """Tell of the market from the next turn on."""
         self._listeners.append(listener)
 
-    def hear(self, hearer: Block) -> None:
+    def hear(self, hearer: Hearer) -> None:
         """Tell of the orders of every account, a turn at once: rows of `register_fold.CHANGE`."""
         self._hearers.append(hearer)
 
@@ -300,6 +323,7 @@ class Venue:
 
     def start(self) -> None:
         """Let time go on by itself, from a first turn now: a core that is not compiled yet is compiled by it, not by the first order."""
+        self.register.warm()
         if not self.refuses:
             self.ask((), ())
             self.turn()
@@ -335,7 +359,7 @@ class Venue:
                     if asked.reply is not None:
                         safely(asked.reply, [])
                     elif asked.block is not None:
-                        safely(asked.block, NOTHING)
+                        safely(asked.block, 0, NOTHING)
         told.reads = [(reply, None if self.failed else look()) for look, reply in reads]
         self._untold.append(told)
         self.durable(self.journal.told_seq if self.journal is not None else self.seq)
@@ -388,7 +412,7 @@ class Venue:
         run["seq"] = np.arange(seq, seq + len(run))
         events = self.core.run(run)
         told.listened += [(listener, listener.fold(events)) for listener in self._listeners]
-        return run, np.frombuffer(b"".join(notes), NOTE), events
+        return run, np.frombuffer(bytearray().join(notes), NOTE), events
 
     def _balances(self, events: Events) -> list[tuple[int, int, list[int], npt.NDArray[np.int64]]]:
         """The balances of every watched account that these events may have changed, as they are now."""

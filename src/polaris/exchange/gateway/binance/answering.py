@@ -1,7 +1,7 @@
 """Answers to plain requests written byte by byte: whole frames of a turn, one after the other, ready to be sent.
 
-What is written is what `reports` writes, to the byte: of an order that was taken and did nothing more (ACK, RESULT or FULL, as it was asked for), of
-an order its owner cancelled. Such orders are nothing but limit and market orders: no list, trigger, iceberg or strategy, no other way with their
+What is written is what `reports` writes, to the byte: of an order that was taken, with what it traded at once (ACK, RESULT or FULL, as it was asked
+for), of an order its owner cancelled. Such orders are nothing but limit and market orders: no list, trigger, iceberg or strategy, no other way with their
 owner's own orders.
 """
 
@@ -27,12 +27,16 @@ from polaris.exchange.gateway.binance.scanning import (
 )
 from polaris.exchange.gateway.binance.tables import (
     AMOUNT_DECIMALS,
+    ASSET_WORDS,
+    BASE_DECIMALS,
+    BASE_NAME,
     LOT,
     NAME_WORDS,
     PRICE_DECIMALS,
     PRICE_SHOWN,
     QUANTITY_DECIMALS,
     QUANTITY_SHOWN,
+    QUOTE_NAME,
     SYMBOL_WORDS,
     TICK,
     VALUE,
@@ -40,25 +44,32 @@ from polaris.exchange.gateway.binance.tables import (
     letters,
     wide,
 )
+from polaris.exchange.gateway.orders import EXPIRED, FILLED, NEW, PARTIALLY_FILLED
 from polaris.exchange.words import FOK, IOC, LIMIT, POST_ONLY
 
 ORDER_ID: Final = 1  # a COMMAND's word
 
-# int64[n, IMAGE]: the orders that were cancelled, as they ended
-FORMER_NAME: Final = 0  # NAME_WORDS: what it was called before
-SHAPE: Final = 5  # as a COMMAND's TRAITS
+# int64[n, IMAGE]: what became of the orders
+FORMER_NAME: Final = 0  # NAME_WORDS: what a cancelled one was called before
+SHAPE: Final = 5  # of a cancelled one, as a COMMAND's TRAITS
 IMAGE_PRICE: Final = 6  # ticks
 IMAGE_QUANTITY: Final = 7  # lots
 EXECUTED: Final = 8  # lots
 PAID: Final = 9  # ticks times lots
-IMAGE: Final = 10
+STATE: Final = 10
+FILLS_FROM: Final = 11  # of a new one, where its fills begin
+FILLS_TO: Final = 12
+IMAGE: Final = 13
+FILL_WORDS: Final = 4  # int64[k, FILL_WORDS]: price in ticks, lots, fee in units of what was received, trade id
+MOST_FILLS: Final = 200  # of one answer: a frame's header says up to 65,535 bytes
+LONGEST_FILL: Final = 256  # bytes
 
 LONGEST: Final = 1024  # bytes of a frame without its limits
 
 _SHORT: Final = 126  # bytes of a text from which its size takes two bytes more
 _HEADER: Final = 4
 _POWERS = 10 ** np.arange(19)
-_POINT, _ZERO, _QUOTE, _CLOSE = 46, 48, 34, 125
+_POINT, _ZERO, _COMMA, _BRACKET, _CLOSE = 46, 48, 44, 93, 125
 _HALF: Final = 2**32 - 1
 
 _HEAD = letters('{"id":')
@@ -76,20 +87,24 @@ _NEW, _CANCELED = letters('","status":"NEW'), letters('","status":"CANCELED')
 _GTC, _IOC, _FOK = letters('","timeInForce":"GTC'), letters('","timeInForce":"IOC'), letters('","timeInForce":"FOK')
 _LIMIT, _MARKET, _MAKER = letters('","type":"LIMIT'), letters('","type":"MARKET'), letters('","type":"LIMIT_MAKER')
 _BUY, _SELL = letters('","side":"BUY"'), letters('","side":"SELL"')
-_WORKING, _FILLS, _PREVENTION = letters(',"workingTime":'), letters(',"fills":[]'), letters(',"selfTradePreventionMode":"NONE"')
+_FILLED, _PARTLY, _EXPIRED = letters('","status":"FILLED'), letters('","status":"PARTIALLY_FILLED'), letters('","status":"EXPIRED')
+_FILL_PRICE, _FILL_LOTS, _COMMISSION = letters('{"price":"'), letters('","qty":"'), letters('","commission":"')
+_ASSET, _TRADE = letters('","commissionAsset":"'), letters('","tradeId":')
+_WORKING, _FILLS, _PREVENTION = letters(',"workingTime":'), letters(',"fills":['), letters(',"selfTradePreventionMode":"NONE"')
 
 
 @kernel
-def answer(data, asked, commands, notes, times, images, figures, writes, limits, placing, out, ends):  # type: ignore[no-untyped-def]
+def answer(data, asked, commands, notes, times, images, fills, figures, writes, limits, placing, out, ends):  # type: ignore[no-untyped-def]
     """Write the frames that answer n requests.
 
     data, asked, commands, notes   what `scan` read and wrote, the commands with their order ids
     times    int64[n]: when it was done, as the asker wants it told
-    images   int64[n, IMAGE]: what was cancelled; of no meaning to new orders
+    images   int64[n, IMAGE]: what became of each; fewer where the others are new orders that rest
+    fills    int64[k, FILL_WORDS]: what new orders traded
     figures  `tables`
     writes   bool[n]: which of them to write
     limits   uint8[< 60,000]: `,"rateLimits":[...]` of new orders, `placing` bytes of it, and behind it of cancels; both may be empty
-    out      uint8[>= n * (LONGEST + limits)]
+    out      uint8[>= n * (LONGEST + limits) + k * LONGEST_FILL]
     ends     int64[>= n]: where the frame of each ends
     returns  bytes written; -1 - i where the ith can't be answered: it was not understood, or a cancel has no image
     """
@@ -100,7 +115,7 @@ def answer(data, asked, commands, notes, times, images, figures, writes, limits,
             if what != PLACE and (what != CANCEL_ONE or i >= images.shape[0]):
                 return -1 - i
             begin = at
-            at = _write(data, asked, commands, notes, times, images, figures, out, at + _HEADER, i)
+            at = _write(data, asked, commands, notes, times, images, fills, figures, out, at + _HEADER, i)
             if what == PLACE:
                 at = _copy(limits, 0, placing, out, at)
             else:
@@ -128,7 +143,7 @@ def _framed(out, begin, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _write(data, asked, commands, notes, times, images, figures, out, at, i):  # type: ignore[no-untyped-def]
+def _write(data, asked, commands, notes, times, images, fills, figures, out, at, i):  # type: ignore[no-untyped-def]
     """The text of one answer up to its limits."""
     places = asked[U(i), WHAT] == PLACE
     traits = wide(commands[U(i), TRAITS]) if places else wide(images[U(i), SHAPE])
@@ -156,11 +171,22 @@ def _write(data, asked, commands, notes, times, images, figures, out, at, i):  #
     lot, lot_decimals, lots_shown = wide(figures[U(book), LOT]), wide(figures[U(book), QUANTITY_DECIMALS]), wide(figures[U(book), QUANTITY_SHOWN])
     at = put_decimal(out, put(out, at, _PRICE), price * tick, price_decimals, price_shown)
     at = put_decimal(out, put(out, at, _QUANTITY), quantity * lot, lot_decimals, lots_shown)
-    executed = 0 if places else wide(images[U(i), EXECUTED])
-    paid = 0 if places else wide(images[U(i), PAID])
+    known = i < images.shape[0]
+    executed = wide(images[U(i), EXECUTED]) if known else 0
+    paid = wide(images[U(i), PAID]) if known else 0
+    state = wide(images[U(i), STATE]) if known else NEW
     at = put_decimal(out, put(out, at, _EXECUTED), executed * lot, lot_decimals, lots_shown)
     at = put_decimal(out, put(out, at, _PAID), paid * wide(figures[U(book), VALUE]), wide(figures[U(book), AMOUNT_DECIMALS]), price_shown)
-    at = put(out, at, _NEW) if places else put(out, at, _CANCELED)
+    if not places:
+        at = put(out, at, _CANCELED)
+    elif state == FILLED:
+        at = put(out, at, _FILLED)
+    elif state == PARTIALLY_FILLED:
+        at = put(out, at, _PARTLY)
+    elif state == EXPIRED:
+        at = put(out, at, _EXPIRED)
+    else:
+        at = put(out, at, _NEW)
     order_type, time = traits >> 8 & 255, traits >> 16 & 255
     if order_type == LIMIT and time == IOC:
         at = put(out, at, _IOC)
@@ -179,6 +205,25 @@ def _write(data, asked, commands, notes, times, images, figures, out, at, i):  #
         at = put_integer(out, put(out, at, _WORKING), wide(times[U(i)]))
         if asked[U(i), RESPONSE] == FULL:
             at = put(out, at, _FILLS)
+            first = wide(images[U(i), FILLS_FROM]) if known else 0
+            after = wide(images[U(i), FILLS_TO]) if known else 0
+            buys = traits >> 24 & 255 == 1
+            asset, fee_decimals = (BASE_NAME, wide(figures[U(book), BASE_DECIMALS])) if buys else (QUOTE_NAME, wide(figures[U(book), AMOUNT_DECIMALS]))
+            for fill in range(first, after):
+                if fill > first:
+                    out[U(at)] = _COMMA
+                    at += 1
+                at = put_decimal(out, put(out, at, _FILL_PRICE), wide(fills[U(fill), 0]) * tick, price_decimals, price_shown)
+                at = put_decimal(out, put(out, at, _FILL_LOTS), wide(fills[U(fill), 1]) * lot, lot_decimals, lots_shown)
+                at = put_decimal(out, put(out, at, _COMMISSION), wide(fills[U(fill), 2]), fee_decimals, lots_shown if buys else price_shown)
+                at = put(out, at, _ASSET)
+                for word in range(ASSET_WORDS):
+                    at = put_word(out, at, wide(figures[U(book), U(asset + word)]))
+                at = put_integer(out, put(out, at, _TRADE), wide(fills[U(fill), 3]))
+                out[U(at)] = _CLOSE
+                at += 1
+            out[U(at)] = _BRACKET
+            at += 1
     at = put(out, at, _PREVENTION)
     out[U(at)] = _CLOSE
     return at + 1

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.gateway.binance.answering import IMAGE, LONGEST, answer
+from polaris.exchange.gateway.binance.answering import FILL_WORDS, IMAGE, LONGEST, LONGEST_FILL, answer
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.fields import SPANS
 from polaris.exchange.gateway.binance.scanning import ASKED, COMMAND_WORDS, NAME, NOTE_WORDS, WHAT, scan
@@ -22,6 +22,7 @@ from polaris.exchange.words import COMMAND, Commands
 
 Words = npt.NDArray[np.int64]
 NO_IMAGES: Final[Words] = np.zeros((0, IMAGE), np.int64)
+NO_FILLS: Final[Words] = np.zeros((0, FILL_WORDS), np.int64)
 NAME_LETTERS: Final = 22  # of a name for what came without one
 NAME_RANDOM: Final = 18  # bytes that make them, and two letters more
 
@@ -64,6 +65,7 @@ class Plain:
         self._symbols, self._figures = tables(books)
         self._spans = np.zeros((SPANS, 2), np.int64)
         self._out = np.zeros(64 * LONGEST, np.uint8)
+        self.answer(self.scan((b"{}",)), np.zeros(1, np.bool_), np.zeros(1, np.int64))  # have them compiled before somebody waits
 
     def scan(self, texts: Sequence[bytes]) -> Turn:
         """Read a turn's texts. Who gave no name for an order or a cancel is given one."""
@@ -77,25 +79,33 @@ class Plain:
         return turn
 
     def answer(
-        self, turn: Turn, writes: npt.NDArray[np.bool_], times: Words, images: Words = NO_IMAGES, placed: bytes = b"", cancelled: bytes = b""
+        self,
+        turn: Turn,
+        writes: npt.NDArray[np.bool_],
+        times: Words,
+        images: Words = NO_IMAGES,
+        fills: Words = NO_FILLS,
+        placed: bytes = b"",
+        cancelled: bytes = b"",
     ) -> tuple[bytes, Words]:
         """The frames that answer a turn, whose commands have their order ids by now.
 
         writes   bool[n]: which of its texts to answer; they must be understood
         times    int64[n]: when it was done, in the asker's unit
-        images   int64[n, IMAGE]: the orders that were cancelled, its columns in `answering`; may be left out where none is
+        images   int64[n, IMAGE]: what became of the orders, its columns in `answering`; may be left out where all are new and rest
+        fills    int64[k, FILL_WORDS]: what new orders traded
         placed, cancelled   `,"rateLimits":[...]` of a new order's answer and of a cancel's, where they are told
         returns  (the frames, int64[n]: where each of them ends in there)
         raises   ValueError where one can't be answered so
         """
         count = len(turn.asked)
-        most = count * (LONGEST + max(len(placed), len(cancelled)))
+        most = count * (LONGEST + max(len(placed), len(cancelled))) + LONGEST_FILL * len(fills)
         if most > len(self._out):
             self._out = np.zeros(2 * most, np.uint8)
         ends = np.empty(count, np.int64)
         limits = np.frombuffer(placed + cancelled, np.uint8)
         size: Any = answer(
-            turn.data, turn.asked, turn.command_words, turn.note_words, times, images, self._figures, writes, limits, len(placed), self._out, ends
+            turn.data, turn.asked, turn.command_words, turn.note_words, times, images, fills, self._figures, writes, limits, len(placed), self._out, ends
         )  # fmt: skip
         if size < 0:
             raise ValueError(f"text {-1 - size} of {count} is to be answered; expected a new order, or a cancel and what it cancelled")

@@ -1,91 +1,34 @@
-"""The short way of a plain order over the WebSocket API: one typed look at its JSON, one table for its texts, one line for its answer.
+"""The short way of plain orders over the WebSocket API: a turn's texts of one session are read, asked and answered together, in compiled code.
 
-A session that is logged on and asks for a limit or market order, with nothing else about it, needs none of what serves every other
-request. Whatever is unusual is left to the long way, untouched: a text that is not understood whole, a filter, a limit, a name in use.
-Both ways give the same answers and the same commands (tests/unit/exchange/gateway/binance/test_quick.py).
+A session that is logged on and asks for limit or market orders and cancels, with nothing else about them, needs none of what serves every
+other request. Whatever is unusual is left to the long way, untouched and in its turn: a text that is not understood whole, a filter, a limit,
+a name in use, an order that is not there. Both ways give the same answers and the same commands (tests/unit/exchange/gateway/binance/test_quick.py).
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from polaris.domain.orders import BUY, SELL
-from polaris.exchange import words as w
+from polaris.exchange.gateway.binance.answering import FILL_WORDS, IMAGE
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.errors import Refusal
-from polaris.exchange.gateway.binance.security import AHEAD_NS, LONGEST_WINDOW_MS, Need
+from polaris.exchange.gateway.binance.outcomes import outcomes
+from polaris.exchange.gateway.binance.plain import Plain, Turn
+from polaris.exchange.gateway.binance.scanning import FORMER, MADE, NOT_UNDERSTOOD, ORDER_ID, PLACE, WHAT, WINDOW
+from polaris.exchange.gateway.binance.security import AHEAD_NS, Need
 from polaris.exchange.gateway.binance.server import BinanceServer
-from polaris.exchange.gateway.binance.trading import ORIGIN, Trading
-from polaris.exchange.gateway.orders import NEW, Change
-from polaris.exchange.gateway.venue import Refused, Venue, command, note
-from polaris.exchange.listing import FilterFailed
+from polaris.exchange.gateway.binance.trading import Trading
+from polaris.exchange.gateway.register_fold import CHANGE_WORDS, Changes
+from polaris.exchange.gateway.register_memory import NAME_WORDS
+from polaris.exchange.gateway.venue import Venue
 
 if TYPE_CHECKING:
     from polaris.exchange.gateway.binance.session import Session
 
-METHOD: Final = b'"order.place"'
-HEAD: Final = 64  # bytes in which the method is looked for
-SIDES: Final = {"BUY": BUY, "SELL": SELL}
-SHAPES: Final = {  # type and time in force -> order type, time in force, as told
-    ("LIMIT", "GTC"): (w.LIMIT, w.GTC, b"GTC"),
-    ("LIMIT", "IOC"): (w.LIMIT, w.IOC, b"IOC"),
-    ("LIMIT", "FOK"): (w.LIMIT, w.FOK, b"FOK"),
-    ("MARKET", ""): (w.MARKET, w.IOC, b"GTC"),
-}
-ID_BYTES: Final = 64
-DEFAULT_WINDOW_MS: Final = 5_000
-TEXTS: Final = 65_536  # remembered of each book, prices and quantities
-LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
-DIGITS: Final = frozenset("0123456789.")
-MOST_DIGITS: Final = 20
-
-
-class Params(msgspec.Struct, forbid_unknown_fields=True):
-    """What a plain order tells; anything else makes it another one."""
-
-    symbol: str
-    side: str
-    type: str
-    quantity: str
-    timestamp: int
-    newClientOrderId: str
-    timeInForce: str = ""
-    price: str = ""
-    recvWindow: int = DEFAULT_WINDOW_MS
-    newOrderRespType: str = ""
-
-
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """One request."""
-
-    id: msgspec.Raw
-    method: str
-    params: Params
-
-
-_asked: Final = msgspec.json.Decoder(Asked).decode
-
-
-class Texts:
-    """One book's prices and quantities that were read before: text -> (steps, as Binance writes it)."""
-
-    def __init__(self, read: Callable[[str], int], write: Callable[[int], str]) -> None:
-        self._read, self._write = read, write
-        self._known: dict[str, tuple[int, bytes]] = {}
-
-    def get(self, text: str) -> tuple[int, bytes] | None:
-        """None where the long way has to look at it."""
-        known = self._known.get(text)
-        if known is None and len(text) <= MOST_DIGITS and DIGITS.issuperset(text) and text.strip("0."):
-            try:
-                steps = self._read(text)
-            except FilterFailed:
-                return None
-            if len(self._known) >= TEXTS:
-                self._known.clear()
-            known = self._known[text] = steps, self._write(steps).encode()
-        return known
+MS: Final = 1_000_000
 
 
 class Quick:
@@ -93,89 +36,148 @@ class Quick:
 
     def __init__(self, venue: Venue, server: BinanceServer, books: Books, trading: Trading) -> None:
         self._venue, self._server, self._trading = venue, server, trading
-        self._books = {
-            figures.symbol: (book, figures.symbol.encode(), Texts(figures.listing.ticks, figures.price), Texts(figures.listing.lots, figures.quantity))
-            for book, figures in enumerate(books.figures)
-        }
+        self._plain = Plain(books)
+        self.taken = 0  # texts that went this way
         weight, ten, day = (msgspec.json.encode(document)[:-1] + b',"count":%d}' for document in server.limits.documents())
-        self._limits = b',"rateLimits":[' + b",".join((ten, day, weight)) + b"]"
+        self._limits = b',"rateLimits":[%b]'
+        self._placing, self._weighing = b",".join((ten, day, weight)), weight
 
-    def place(self, session: "Session", text: bytes) -> bool:
-        """Take one order; False where it has to go the long way. Then nothing was done."""
-        if METHOD not in text[:HEAD] or session.micros or session.key is None:
-            return False
+    def take(self, session: "Session", texts: Sequence[bytes]) -> None:
+        """Do a turn's texts of one session, this way or the long one, in their order."""
+        turn = self._plain.scan(texts)
+        known = turn.asked[:, WHAT] != NOT_UNDERSTOOD
+        ends = [*(np.flatnonzero(known[1:] != known[:-1]) + 1).tolist(), len(texts)]
+        at = 0
+        for end in ends:
+            while at < end:
+                taken = self._ask(session, turn, texts, at, end) if known[at] else 0
+                at += taken
+                if at < end:
+                    session.perform(texts[at])
+                    at += 1
+
+    def _ask(self, session: "Session", turn: Turn, texts: Sequence[bytes], begin: int, end: int) -> int:
+        """Ask for requests that were understood; how many of the first may go this way."""
+        venue, server, key = self._venue, self._server, session.key
+        if key is None:
+            return 0
+        now = venue.now()
+        asked = turn.asked[begin:end]
+        made = asked[:, MADE] * MS
+        late = (made < now - asked[:, WINDOW] * MS) | (made >= now + AHEAD_NS)
+        n = int(late.argmax()) if late.any() else len(asked)
         try:
-            asked = _asked(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return False
-        params, server, venue = asked.params, self._server, self._venue
-        shape, side, book = SHAPES.get((params.type, params.timeInForce)), SIDES.get(params.side), self._books.get(params.symbol)
-        name, now = params.newClientOrderId, venue.now()
-        if shape is None or side is None or book is None or asked.method != "order.place" or not 0 < len(name) <= 36 or not LETTERS.issuperset(name):
-            return False
-        whose = bytes(asked.id)
-        if (not whose.isdigit() and whose[:1] != b'"') or len(whose) > ID_BYTES:
-            return False
-        number, symbol, prices, quantities = book
-        quantity = quantities.get(params.quantity)
-        price = prices.get(params.price) if shape[0] == w.LIMIT else (0, b"0.00000000") if params.price == "" else None
-        if quantity is None or price is None or params.newOrderRespType not in ("", "FULL"):
-            return False
-        made = params.timestamp * 1_000_000
-        if not 0 < params.recvWindow <= LONGEST_WINDOW_MS or not now - params.recvWindow * 1_000_000 <= made < now + AHEAD_NS:
-            return False
-        try:
-            key = server.gate.key(session.key.name, session.address, Need.TRADE)
+            account = server.gate.key(key.name, session.address, Need.TRADE).account
         except Refusal:
-            return False
-        account = key.account
+            return 0
+        n = min(n, server.limits.weight_per_minute - server.weights.used(session.address, now), venue.room())
         ten, day = server.orders.counts(account, now)
-        if (
-            server.weights.used(session.address, now) >= server.limits.weight_per_minute
-            or ten >= server.limits.orders_per_ten_seconds
-            or day >= server.limits.orders_per_day
-            or venue.refuses
-        ):
-            return False
-        order_id = venue.new_order_id()
-        if not venue.claim(account, name, order_id, number):
-            return False
-        server.orders.take(account, 1, now)
-        server.weights.take(session.address, 1, now)
+        placing = asked[:, WHAT] == PLACE
+        left = min(server.limits.orders_per_ten_seconds - ten, server.limits.orders_per_day - day)
+        if n <= 0 or left <= 0:
+            return 0
+        if np.count_nonzero(placing[:n]) > left:
+            n = int(np.flatnonzero(placing)[left])
+        commands, notes = turn.commands[begin : begin + n], turn.notes[begin : begin + n]
+        first = venue.next_order_id
+        commands["order_id"] = first + np.cumsum(placing[:n]) - 1
+        names = [name.decode() for name in notes["client_id"].tolist()]
+        n = self._free(account, names, notes, placing[:n])
+        n = self._find(account, commands, asked[:n], names, placing[:n])
+        if n <= 0:
+            return 0
+        commands, notes, placing = commands[:n], notes[:n], placing[:n]
+        commands["account"] = account
+        notes["received"], notes["session"] = now, session.number
+        new = np.flatnonzero(placing).tolist()
+        mine = names[:n] if len(new) == n else [names[at] for at in new]
+        venue.claim_all(account, mine, commands["book"][new].tolist())
+        server.orders.take(account, len(new), now)
+        server.weights.take(session.address, n, now)
         session.trades_for(account)
+        venue.ask_block(commands, notes, lambda seq, changes: self._tell(session, key, turn, texts, begin, n, mine, seq, changes))
+        self.taken += n
+        return n
 
-        def placed(changes: list[Change]) -> None:
-            venue.release(account, name)
-            first = changes[0] if changes else None
-            if len(changes) != 1 or first is None or first.kind != w.ACCEPTED or first.order is None or first.order.state != NEW:
-                self._tell(session, text, order_id, changes)
-                return
-            ms = first.ts // 1_000_000
-            limits = b""
-            if session.tells_limits:
-                now = venue.now()
-                limits = self._limits % (*server.orders.counts(account, now), server.weights.used(session.address, now))
-            session.send(
-                b'{"id":%b,"status":200,"result":{"symbol":"%b","orderId":%d,"orderListId":-1,"clientOrderId":"%b","transactTime":%d,"price":"%b","origQty":"%b",'
-                b'"executedQty":"0.00000000","origQuoteOrderQty":"0.00000000","cummulativeQuoteQty":"0.00000000","status":"NEW","timeInForce":"%b","type":"LIMIT",'
-                b'"side":"%b","workingTime":%d,"fills":[],"selfTradePreventionMode":"NONE"}%b}'
-                % (whose, symbol, order_id, name.encode(), ms, price[1], quantity[1], shape[2], params.side.encode(), ms, limits)
-            )
+    def _free(self, account: int, names: list[str], notes: Any, placing: npt.NDArray[np.bool_]) -> int:
+        """How many of the first have a name that no other order has or is about to have."""
+        new = names if placing.all() else [name for name, is_new in zip(names, placing.tolist(), strict=True) if is_new]
+        if len(set(new)) == len(new) and self._venue.are_free(account, new, notes if len(new) == len(names) else notes[placing]):
+            return len(names)
+        seen: set[str] = set()
+        for at in np.flatnonzero(placing).tolist():
+            if names[at] in seen or not self._venue.are_free(account, names[at : at + 1], notes[at : at + 1]):
+                return at
+            seen.add(names[at])
+        return len(names)
 
-        try:
-            venue.ask(
-                (command(w.SUBMIT, order_id=order_id, book=number, side=side, order_type=shape[0], time_in_force=shape[1], price=price[0], quantity=quantity[0], account=account),),
-                (note(now, name, session=session.number, origin=ORIGIN),),
-                placed,
-            )
-        except Refused:
-            venue.release(account, name)
-            server.orders.give_back(account, 1, now)
-            return False
-        return True
+    def _find(self, account: int, commands: Any, asked: npt.NDArray[np.int64], names: list[str], placing: npt.NDArray[np.bool_]) -> int:
+        """Let every cancel have its order's number; how many of the first have one that lives or is on its way."""
+        register = self._venue.register
+        for at in np.flatnonzero(~placing).tolist():
+            book, number = int(commands["book"][at]), int(asked[at, ORDER_ID])
+            if number:
+                number = number if register.lives(account, book, number) else 0
+            else:
+                name = asked[at, FORMER : FORMER + NAME_WORDS].tobytes().rstrip(b"\0").decode()
+                number = self._venue.claimed(account, name, book)
+                if not number and name in names[:at]:
+                    place = names.index(name)
+                    number = int(commands["order_id"][place]) if placing[place] and commands["book"][place] == book else 0
+                if not number:
+                    number = register.living(account, name)
+                    number = number if number and register.lives(account, book, number) else 0
+            if not number:
+                return at
+            commands["order_id"][at] = number
+        return len(asked)
 
-    def _tell(self, session: "Session", text: bytes, order_id: int, changes: list[Change]) -> None:
+    def _tell(
+        self, session: "Session", key: Any, turn: Turn, texts: Sequence[bytes], begin: int, n: int, names: list[str], seq: int, changes: Changes
+    ) -> None:
+        """Answer requests whose commands began with this seq, from what they changed; nothing where the venue failed."""
+        self._venue.release_all(key.account, names)
+        count, k = len(texts), len(changes)
+        writes, times, images = np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros((count, IMAGE), np.int64)
+        fills = np.empty((k, FILL_WORDS), np.int64)
+        rows = np.ascontiguousarray(changes).view(np.int64).reshape(k, CHANGE_WORDS)
+        unit = 1_000 if session.micros else MS
+        written, filled = outcomes(rows, seq, begin, unit, turn.asked, turn.command_words, images, fills, times, writes)
+        if written == n:
+            session.send_frame(self._written(session, key.account, turn, writes, times, images, fills[:filled]))
+            return
+        places = np.searchsorted(changes["seq"], np.arange(seq, seq + n + 1)).tolist()
+        at, end = begin, begin + n
+        while at < end:
+            if not writes[at]:
+                own = changes[places[at - begin] : places[at - begin + 1]]
+                self._tell_long(session, key, texts[at], int(turn.commands["order_id"][at]), own, int(turn.asked[at, WHAT]))
+                at += 1
+                continue
+            after = at + 1
+            while after < end and writes[after]:
+                after += 1
+            run = np.zeros_like(writes)
+            run[at:after] = True
+            session.send_frame(self._written(session, key.account, turn, run, times, images, fills[:filled]))
+            at = after
+
+    def _written(self, session: "Session", account: int, turn: Turn, writes: Any, times: Any, images: Any, fills: Any) -> bytes:
+        """The frames of some of a turn's answers."""
+        placed = cancelled = b""
+        if session.tells_limits:
+            now = self._venue.now()
+            weight = self._server.weights.used(session.address, now)
+            placed = self._limits % (self._placing % (*self._server.orders.counts(account, now), weight))
+            cancelled = self._limits % (self._weighing % weight)
+        return self._plain.answer(turn, writes, times, images, fills, placed, cancelled)[0]
+
+    def _tell_long(self, session: "Session", key: Any, text: bytes, order_id: int, changes: Changes, asked: int) -> None:
         """An answer that is more than one line: made as the long way makes it."""
         call = session.call(text)
-        call.key = session.key
-        self._trading.tell(call, order_id, changes)
+        call.key = key
+        told = self._venue.register.told(changes)
+        if asked == PLACE:
+            self._trading.tell(call, order_id, told)
+        else:
+            self._trading.tell_cancelled(call, told)

@@ -59,6 +59,7 @@ class Session(Socket):
         self.own = -1  # the subscription of who is logged on
         self._cancels = cancels
         self._accounts: set[int] = set()  # that placed orders here
+        self._texts: list[bytes] = []  # asked in this turn
         self._next = 0
         self._sessions = sessions
         self._end: asyncio.TimerHandle | None = None
@@ -68,6 +69,7 @@ class Session(Socket):
         self._end = self._loop.call_later(LIFE_S, self.close, "a connection ends after a day", WSCloseCode.GOING_AWAY)
 
     def closed(self) -> None:
+        self.take()
         if self._end is not None:
             self._end.cancel()
         self._sessions.open_ones.discard(self)
@@ -78,10 +80,23 @@ class Session(Socket):
             self._sessions.cancel_orders(self.number, self._accounts)
 
     def heard(self, text: bytes) -> None:
-        """Answer one request, now or later."""
-        quick = self._sessions.quick
-        if quick is not None and quick.place(self, text):
-            return
+        """Answer one request, now or later; who is logged on is answered a turn at once."""
+        if self._texts:
+            self._texts.append(text)
+        elif self.key is not None and self._sessions.quick is not None:
+            self._texts.append(text)
+            self._loop.call_soon(self.take)
+        else:
+            self.perform(text)
+
+    def take(self) -> None:
+        """Do what was asked in this turn."""
+        texts, self._texts = self._texts, []
+        if texts and self._sessions.quick is not None:
+            self._sessions.quick.take(self, texts)
+
+    def perform(self, text: bytes) -> None:
+        """Do one request by itself."""
         try:
             call, method = self._read(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):

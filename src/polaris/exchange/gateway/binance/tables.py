@@ -39,7 +39,11 @@ MOST: Final = 11
 QUANTITY_SHOWN: Final = 12
 AMOUNT_DECIMALS: Final = 13
 VALUE: Final = 14  # of one tick of one lot, times 10**AMOUNT_DECIMALS
-FIGURES: Final = 16
+BASE_NAME: Final = 15  # ASSET_WORDS
+QUOTE_NAME: Final = 17
+BASE_DECIMALS: Final = 19
+FIGURES: Final = 20
+ASSET_WORDS: Final = 2
 
 _FIRST: Final = 0x9E3779B97F4A7C1
 _SECOND: Final = 0xBF58476D1CE4E5
@@ -76,16 +80,18 @@ def tables(books: Books) -> tuple[Table, Table]:
             slot = (slot + 1) & (slots - 1)
         symbols[slot] = *words, book + 1
         listing = each.listing
-        figures[book, : VALUE + 1] = (
+        base, quote = (np.frombuffer(asset.name.encode().ljust(ASSET_WORDS * WORD, b"\0"), np.int64) for asset in (listing.base, listing.quote))
+        figures[book] = (
             *words, len(name), listing.price_decimals, listing._tick, listing.lowest, each.quote_decimals, listing.quantity_decimals, listing._lot,
-            listing.min_lots, listing.max_lots, each.base_decimals, listing.quote.decimals, listing.value,
+            listing.min_lots, listing.max_lots, each.base_decimals, listing.quote.decimals, listing.value, *base, *quote, listing.base.decimals,
         )  # fmt: skip
     return symbols, figures
 
 
 def _fits(figures: Figures) -> bool:
     symbol, listing = figures.symbol, figures.listing
-    return symbol.isascii() and len(symbol) <= SYMBOL_WORDS * WORD and (listing.lowest + TICKS) * listing._tick <= MAX_INT and listing.max_lots * listing._lot <= MAX_INT
+    names = all(asset.name.isascii() and len(asset.name) <= ASSET_WORDS * WORD for asset in (listing.base, listing.quote))
+    return symbol.isascii() and len(symbol) <= SYMBOL_WORDS * WORD and names and (listing.lowest + TICKS) * listing._tick <= MAX_INT and listing.max_lots * listing._lot <= MAX_INT
 
 
 @inlined

@@ -69,6 +69,10 @@ class Trading:
         """Answer a new order that went the short way (`quick`)."""
         self._tell(call, self._books.find(call)[1], order_id, response(call, call.text("type")), changes)
 
+    def tell_cancelled(self, call: Call, changes: list[Change]) -> None:
+        """Answer a cancel that went the short way."""
+        call.settle(lambda: self.cancelled(call, self._books.find(call)[1], changes))
+
     def _tell(self, call: Call, figures: Figures, order_id: int, shown: str, changes: list[Change]) -> None:
         call.ordered = True
         if refused_any(changes):
