@@ -18,7 +18,21 @@ from hypothesis import strategies as st
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange import words as w
 from polaris.exchange.gateway.binance import reports, session
-from polaris.exchange.gateway.binance.answering import EXECUTED, FORMER_NAME, IMAGE, IMAGE_PRICE, IMAGE_QUANTITY, LONGEST, PAID, SHAPE
+from polaris.exchange.gateway.binance.answering import (
+    EXECUTED,
+    FILL_WORDS,
+    FILLS_FROM,
+    FILLS_TO,
+    FORMER_NAME,
+    IMAGE,
+    IMAGE_PRICE,
+    IMAGE_QUANTITY,
+    LONGEST,
+    LONGEST_FILL,
+    PAID,
+    SHAPE,
+    STATE,
+)
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.call import Call, encode
 from polaris.exchange.gateway.binance.errors import Refusal
@@ -44,7 +58,8 @@ from polaris.exchange.gateway.binance.tables import NAME_WORDS
 from polaris.exchange.gateway.binance.trading import ORIGIN
 from polaris.exchange.gateway.binance.wanted import read, response
 from polaris.exchange.gateway.note import NOTE
-from polaris.exchange.gateway.orders import CANCELED, Order
+from polaris.exchange.gateway.orders import CANCELED, EXPIRED, FILLED, NEW, PARTIALLY_FILLED, Order, Trade
+from polaris.exchange.gateway.register_fold import IMAGES
 from polaris.exchange.gateway.socket import frame
 from polaris.exchange.gateway.venue import command, note
 from polaris.exchange.listing import Asset, Listing, Rules
@@ -339,7 +354,11 @@ def answered(whose: bytes, result: bytes, limits: bytes = b"") -> bytes:
 
 
 def plain_order(number: int, book: int, side: int, shape: tuple[int, int], price: int, quantity: int, name: str) -> Order:
-    return Order(number, 1, book, side, shape[0], shape[1], price, quantity, 0, 0, 0, 0, name, 0, 0, START)
+    image = np.zeros(1, IMAGES)
+    fields = {"order_id": number, "account": 1, "book": book, "side": side, "order_type": shape[0], "time_in_force": shape[1], "price": price}
+    for field, value in {**fields, "quantity": quantity, "client_id": name.encode(), "created": START, "state": NEW}.items():
+        image[field] = value
+    return Order(image[0].item())
 
 
 @st.composite
@@ -371,6 +390,8 @@ ANSWERS = st.lists(
             "paid": st.just(0.0) | st.floats(0, 1),
             "name": NAMES,
             "former": NAMES,
+            "state": st.sampled_from([NEW, PARTIALLY_FILLED, FILLED, EXPIRED]),
+            "fills": st.just([]) | st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**62 - 1), st.integers(1, 2**62)), max_size=4),
             "ts": st.integers(START, 2 * START),
             "writes": st.booleans(),
         }
@@ -390,7 +411,7 @@ def test_answers_are_those_of_the_long_way_to_the_byte(listing: Listing, answers
     for rows in (turn.asked, turn.command_words, turn.note_words):
         rows[:] = 0
     images, times = np.zeros((count, IMAGE), np.int64), np.zeros(count, np.int64)
-    expected, begin = [], 0
+    expected, fills, begin = [], [], 0
     unit = 1_000 if micros else 1_000_000
     commands, notes = turn.commands, turn.notes
     for at, each in enumerate(answers):
@@ -408,11 +429,18 @@ def test_answers_are_those_of_the_long_way_to_the_byte(listing: Listing, answers
         if each["what"] == PLACE:
             commands[at] = np.frombuffer(asked, w.COMMAND)[0]
             commands["order_id"][at] = each["number"]
-            order.working = each["ts"]
+            order.working, order.state = each["ts"], each["state"]
+            order.executed, order.paid = int(each["executed"] * quantity), int(each["paid"] * (w.MAX_UNITS // listing.value))
+            images[at, [EXECUTED, PAID, STATE, FILLS_FROM, FILLS_TO]] = order.executed, order.paid, order.state, len(fills), len(fills) + len(each["fills"])
+            trades = []
+            for of_price, of_lots, fee, number in each["fills"]:
+                price, lots = listing.lowest + int(of_price * (w.TICKS - 1)), max(1, int(of_lots * listing.max_lots))
+                fills.append((price, lots, fee, number))
+                trades.append(Trade(number, order.order_id, 0, order.side, price, lots, fee, False, each["ts"]))
             if each["response"] == ACK:
                 result = encode(reports.acknowledged(figures, order, each["ts"], call.time))
             else:
-                result = reports.result_text(figures, order, each["ts"], call.time, [] if each["response"] == FULL else None)
+                result = reports.result_text(figures, order, each["ts"], call.time, trades if each["response"] == FULL else None)
             text = answered(each["whose"], result, placed)
         else:
             order.executed, order.paid = int(each["executed"] * quantity), int(each["paid"] * (w.MAX_UNITS // listing.value))
@@ -421,10 +449,10 @@ def test_answers_are_those_of_the_long_way_to_the_byte(listing: Listing, answers
             images[at, [SHAPE, IMAGE_PRICE, IMAGE_QUANTITY, EXECUTED, PAID]] = np.frombuffer(asked, np.int64)[0], price, quantity, order.executed, order.paid
             text = answered(each["whose"], encode(reports.cancelled(figures, order, each["former"], each["ts"], call.time)), cancelled)
         expected.append(text if each["writes"] else b"")
-    said, ends = plain.answer(turn, np.array([each["writes"] for each in answers]), times, images, placed, cancelled)
+    said, ends = plain.answer(turn, np.array([each["writes"] for each in answers]), times, images, np.array(fills, np.int64).reshape(-1, FILL_WORDS), placed, cancelled)
     assert said == b"".join(expected)
     assert ends.tolist() == np.cumsum([len(text) for text in expected]).tolist()
-    assert all(len(text) - max(len(placed), len(cancelled)) <= LONGEST for text in expected)
+    assert all(len(text) - max(len(placed), len(cancelled)) <= LONGEST + LONGEST_FILL * 4 for text in expected)
 
 
 def test_what_was_read_is_answered_as_the_long_way_answers_it() -> None:
