@@ -154,7 +154,7 @@ class Judge:
         order = register.named(account, name)
         if order is None:
             return None
-        fills = {str(trade.trade_id): (trade.price, trade.lots) for trade in trades_of(register.owner(account), order)}
+        fills = {str(trade.trade_id): (trade.price, trade.lots) for trade in trades_of(register, order)}
         return Standing(str(order.order_id), STATES.get(order.state, ENDED), order.executed, fills)
 
     def balances(self, account: int) -> dict[str, int]:
@@ -167,8 +167,8 @@ class Judge:
 
     def names(self, account: int) -> Counter[str]:
         """How many orders of this account have each name."""
-        owner = self.machine.register.owner(account)
-        return Counter(order.first_id for of_book in owner.orders.values() for order in of_book.values())
+        register = self.machine.register
+        return Counter(order.first_id for book in range(len(self.plan.rules.listings)) for order in register.orders(account, book))
 
 
 async def prepare(plan: Plan, dice: random.Random) -> list[Trader]:

@@ -7,6 +7,7 @@ when an order was due. Durable: an answer is sent after `fdatasync`; what that t
 
 import asyncio
 import base64
+import dataclasses
 import json as documents
 import logging
 import multiprocessing
@@ -49,9 +50,10 @@ async def _serve(pipe: Any, durability: str, folder: Path, public: str) -> None:
     from polaris.exchange.gateway.binance.limits import Limits
     from polaris.exchange.gateway.note import NOTE
     from polaris.exchange.gateway.venue import command
+    from polaris.exchange.words import MAX_ORDERS
 
     limits = Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY)
-    rules = Settings().exchange.rules()
+    rules = dataclasses.replace(Settings().exchange.rules(), capacity=MAX_ORDERS)  # the load cancels nothing: no book may be full before it ends
     house = await House.open(Plan(rules=rules, folder=folder, durability=durability, limits=limits, ports={"binance": 0}, snapshot_ns=0))  # type: ignore[arg-type]
     key = house.keys.create_ed25519(1, public)
     rich = [command(w.DEPOSIT, account=1, book=asset, quantity=10**17) for asset in range(len(rules.assets))]

@@ -195,10 +195,9 @@ class Venue:
         living = self.register.living(account, client_id)
         if living not in (0, instead_of):
             return False
-        own = self._names.setdefault(account, {})
-        if own.get(client_id, (instead_of, book))[0] != instead_of:
+        if self._names.get(account, {}).get(client_id, (instead_of, book))[0] != instead_of:
             return False
-        own[client_id] = (order_id, book)
+        self._names.setdefault(account, {})[client_id] = (order_id, book)
         return True
 
     def are_free(self, account: int, client_ids: Sequence[str], notes: Notes) -> bool:
@@ -208,6 +207,8 @@ class Venue:
 
     def claim_all(self, account: int, client_ids: Sequence[str], books: Sequence[int]) -> None:
         """Take names that are free, and the next numbers, for new orders."""
+        if not client_ids:
+            return
         first, self._order_id = self._order_id + 1, self._order_id + len(client_ids)
         self._names.setdefault(account, {}).update(zip(client_ids, zip(range(first, self._order_id + 1), books, strict=True), strict=True))
 
@@ -216,6 +217,8 @@ class Venue:
         own = self._names.get(account, {})
         for client_id in client_ids:
             own.pop(client_id, None)
+        if not own:
+            self._names.pop(account, None)
 
     def claimed(self, account: int, client_id: str, book: int) -> int:
         """The number of an order of this book that is on its way under this name; 0: none."""
@@ -224,7 +227,7 @@ class Venue:
 
     def release(self, account: int, client_id: str) -> None:
         """The order of this name is known to the register, or was refused."""
-        self._names.get(account, {}).pop(client_id, None)
+        self.release_all(account, (client_id,))
 
     def ask(self, commands: Sequence[bytes], notes: Sequence[bytes], reply: Reply | None = None, then: Callable[[Events], More | None] | None = None) -> None:
         """Have commands run in this turn, next to each other.
@@ -373,7 +376,7 @@ class Venue:
         """Bring the register to the core's last command, telling nobody: for a copy of the process that keeps the state and ends."""
         while self._untold:
             told = self._untold.popleft()
-            self.register.fold(told.commands, told.notes, told.events)
+            self.register.fold(told.commands, told.notes, told.events, wanted=False)
 
     def _run(self, gathered: list[_Asked], told: _Told) -> None:
         """Run commands; what they do is in `told`, written to the journal but told to nobody."""
