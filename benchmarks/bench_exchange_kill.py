@@ -42,6 +42,7 @@ from polaris.exchange import words as w
 from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.coinbase.limits import Limits as CoinbaseLimits
 from polaris.exchange.gateway.coinbase.reports import trades_of
+from polaris.exchange.gateway.identity import kernel_version
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.note import NOTE, blank
 from polaris.exchange.gateway.orders import FILLED as ALL_FILLED
@@ -100,6 +101,7 @@ def warm() -> None:
     machine = plan.machine()
     machine.apply(orders, blank(4))
     assert plan.machine(machine.parts()).digest() == machine.digest()
+    kernel_version()  # of the sources as they were loaded, for all lives
 
 
 NURSERY: Final = f"""
