@@ -1,18 +1,28 @@
 """What `python -m tests.fuzz` does where atheris is not installed."""
 
+import contextlib
+
 import pytest
 
 from tests.fuzz import __main__ as entry
-from tests.fuzz import http_bytes
+from tests.fuzz.target import target
 
 
-async def fails_on_a_zero(besieged, data):
-    assert b"0" not in data[1:], "a zero was read"
+class Weak(contextlib.nullcontext):
+    """A siege of something that a zero breaks."""
+
+    def __init__(self, name):
+        super().__init__(self)
+        self.target, self.attacks = target(name), 0
+
+    def attack(self, data):
+        self.attacks += 1
+        assert b"0" not in data[1:], "a zero was read"
 
 
 def test_an_input_that_breaks_something_is_kept_and_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(entry, "ROOT", tmp_path)
-    monkeypatch.setattr(http_bytes, "attack", fails_on_a_zero)
+    monkeypatch.setattr("tests.fuzz.target.Siege", Weak)
     with pytest.raises(AssertionError, match="a zero was read"):
         entry._by_hypothesis("http_bytes", 30)
     (found,) = (tmp_path / "http_bytes").iterdir()
