@@ -17,7 +17,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path("data/fuzz")
-KERNELS = ("polaris.exchange.core", "polaris.exchange.marketdata")  # compiled: what numba reads must be as it was written
+KERNELS = (  # compiled: what numba reads must be as it was written
+    "polaris.exchange.core",
+    "polaris.exchange.marketdata",
+    "polaris.exchange.gateway.register_fold",
+    "polaris.exchange.gateway.register_memory",
+    *(f"polaris.exchange.gateway.binance.{name}" for name in ("answering", "fields", "outcomes", "scanning", "tables")),
+)
 LONGEST = 8192  # bytes of an input
 
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from polaris.exchange.gateway.binance.session import Session
-from tests.fuzz.besieged import Besieged
+from tests.fuzz.besieged import Besieged, frames
 from tests.fuzz.http_bytes import is_error
 
 NOW = 1_700_000_000_000
@@ -46,7 +46,7 @@ async def attack(besieged: Besieged, data: bytes) -> None:
     """Each text is answered once, in its envelope."""
     logged_on, told = bool(data[:1] and data[0] & 1), []
     session = opened(besieged)
-    session.send = lambda text: told.append(json.loads(text))
+    session.send_frame = lambda framed: told.extend(json.loads(text) for _, text in frames(framed))
     if logged_on:
         session.key, session.logged_on = besieged.signer.key, besieged.venue.now()
     texts = data[1:].split(b"\n")[:50]
