@@ -9,19 +9,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from polaris.domain.kernel import kernel
 from polaris.exchange.gateway.orders import Change
 from polaris.exchange.gateway.parties import Watcher
 from polaris.exchange.gateway.register import Register
-from polaris.exchange.gateway.register_fold import Changes
+from polaris.exchange.gateway.register_fold import SEQ, Changes, words_of
 
 log = logging.getLogger("polaris.exchange.gateway")
 
 
 class Answer(NamedTuple):
-    """Who hears what one request changed for the account that asked.
+    """Who hears what one request changed.
 
     first, last  its commands' seqs
-    reply        hears it, as rows or for people
+    reply        hears of it for the account that asked, and for people
+    block        hears all of it as rows
     """
 
     first: int
@@ -32,24 +34,38 @@ class Answer(NamedTuple):
 
 def announce(register: Register, changes: Changes, answers: Sequence[Answer], watchers: dict[int, list[Watcher]]) -> None:
     """Tell a turn's changes; answers in the order of their seqs."""
-    reached = np.maximum.accumulate(changes["seq"]) if len(changes) else changes["seq"]  # events of a list's legs may go back to the first's
-    starts = np.searchsorted(reached, [answer.first for answer in answers]).tolist()
-    ends = np.searchsorted(reached, [answer.last for answer in answers], side="right").tolist()
+    bounds = np.array([(answer.first, answer.last, 0, 0) for answer in answers], np.int64).reshape(-1, 4)
+    part(words_of(changes), bounds)
     told = 0
-    for answer, start, end in zip(answers, starts, ends, strict=True):
+    for answer, (_, _, start, end) in zip(answers, bounds.tolist(), strict=True):
         if watchers:
             _watched(register, changes[told:start], watchers)
         own = changes[start:end]
-        mine = own[own["asked"] == 1]
         if answer.block is not None:
-            safely(answer.block, answer.first, mine)
+            safely(answer.block, answer.first, own)
         elif answer.reply is not None:
-            safely(answer.reply, register.told(mine))
+            safely(answer.reply, register.told(own[own["asked"] == 1]))
         if watchers:
             _watched(register, own, watchers, together=answer.block is None)
         told = end
     if watchers:
         _watched(register, changes[told:], watchers)
+
+
+@kernel
+def part(changes, bounds):  # type: ignore[no-untyped-def]
+    """Where each request's changes begin and end: bounds int64[a, 4] are (first seq, last seq, begin, end), the seqs ascending.
+
+    Events of a list's legs may go back to the first's, which is of the same request.
+    """
+    row = 0
+    for place in range(len(bounds)):
+        while row < len(changes) and changes[row, SEQ] < bounds[place, 0]:
+            row += 1
+        bounds[place, 2] = row
+        while row < len(changes) and changes[row, SEQ] <= bounds[place, 1]:
+            row += 1
+        bounds[place, 3] = row
 
 
 def _watched(register: Register, changes: Changes, watchers: dict[int, list[Watcher]], together: bool = False) -> None:

@@ -47,7 +47,7 @@ class Register:
         """Have every kernel compiled that is not yet."""
         self.fold(np.empty(0, COMMAND), np.empty(0, NOTE), np.empty(0, EVENT))
         self.order(0, 0, 0), self.named(0, "warm"), self.open(0)
-        self.any_living(0, np.zeros(1, NOTE))
+        self.any_living(0, np.zeros((1, 8), np.int64))
 
     # counters
 
@@ -119,9 +119,9 @@ class Register:
         row = self._find(r.BY_ID, order_id)
         return bool(row) and int(self.memory[row + r.OWNER]) == account | book << 32 and int(self.memory[row + r.STATE]) <= PARTIALLY_FILLED
 
-    def any_living(self, account: int, notes: Notes) -> bool:
-        """Whether any order of the account lives that is called as one of these notes says."""
-        return bool(r.any_taken(self.memory, account, _words(notes, 8)))
+    def any_living(self, account: int, notes: Rows) -> bool:
+        """Whether any order of the account lives that is called as one of these notes says, int64[n, 8]."""
+        return bool(r.any_taken(self.memory, account, notes))
 
     def alive(self, order_id: int) -> Order | None:
         """An order that lives."""

@@ -105,6 +105,11 @@ CHANGE: Final = np.dtype(
 )
 Changes = npt.NDArray[np.void]  # a 1-d array of dtype CHANGE
 assert CHANGE.itemsize == 8 * CHANGE_WORDS and IMAGES.itemsize == 8 * IMAGE_WORDS
+def words_of(changes: Changes) -> npt.NDArray[np.int64]:
+    """int64[k, CHANGE_WORDS]: changes as compiled code reads them."""
+    return changes.view(np.int64).reshape(len(changes), CHANGE_WORDS)
+
+
 # words of a change
 SEQ, ACCOUNT, WHAT, OF, TS, AMOUNT, EXECUTION, TRADE, TRADE_PRICE, FEE, FORMER, IS_ORDER = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15
 

@@ -59,7 +59,7 @@ class Socket(WSListener):
         if self.gone or self._transport is None:
             return
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(framed)
 
     def drop(self, reason: str) -> None:
@@ -75,7 +75,7 @@ class Socket(WSListener):
         transport = self._transport
         if transport is None or self.gone:
             return
-        self._flush()
+        self.flush()
         transport.send_close(code, reason.encode()[:REASON_BYTES].decode(errors="ignore"))
         self._loop.call_later(GOODBYE_S, transport.underlying_transport.abort)
         self._leave()
@@ -102,12 +102,13 @@ class Socket(WSListener):
         self._leave()
 
     def pause_writing(self) -> None:
-        pass  # `_flush` looks at what is unread
+        pass  # `flush` looks at what is unread
 
     def resume_writing(self) -> None:
         pass
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was gathered now."""
         if not self._out or self._transport is None:
             return
         data, self._out = b"".join(self._out), []

@@ -146,6 +146,7 @@ class Venue:
         self._most = intake
         self._pulse_s = pulse_s
         self._pulse_timer: asyncio.TimerHandle | None = None
+        self._soon: list[Callable[[], None]] = []
         self._gathered: list[_Asked] = []
         self._reads: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._size = 0
@@ -200,8 +201,8 @@ class Venue:
         self._names.setdefault(account, {})[client_id] = (order_id, book)
         return True
 
-    def are_free(self, account: int, client_ids: Sequence[str], notes: Notes) -> bool:
-        """Whether none of these names is one of an order that lives or is on its way; `notes` hold them too."""
+    def are_free(self, account: int, client_ids: Sequence[str], notes: npt.NDArray[np.int64]) -> bool:
+        """Whether none of these names is one of an order that lives or is on its way; `notes` hold them too, int64[n, 8]."""
         own = self._names.get(account)
         return (own is None or own.keys().isdisjoint(client_ids)) and not self.register.any_living(account, notes)
 
@@ -239,14 +240,19 @@ class Venue:
         """
         self._take(_Asked(len(commands), commands, notes, reply, then))
 
-    def ask_block(self, commands: Commands, notes: Notes, block: Block) -> None:
+    def ask_block(self, commands: Commands, notes: npt.NDArray[Any], block: Block) -> None:
         """Have many commands run in this turn that have nothing to do with each other.
 
-        commands, notes  COMMAND[n], NOTE[n]; seqs are given when they run
-        block            hears the seq of the first and what they changed for the account that asked, once it is durable
+        commands, notes  COMMAND[n], NOTE[n] or their words; seqs are given when they run
+        block            hears the seq of the first and what they changed, for other accounts too, once it is durable
         raises           Refused; then none of them runs
         """
         self._take(_Asked(len(commands), (commands.tobytes(),), (notes.tobytes(),), None, None, block))
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call when this turn begins, for who gathers what he asks."""
+        self._soon.append(call)
+        self._schedule()
 
     def room(self) -> int:
         """Commands this turn takes still; 0 where the venue takes nothing."""
@@ -343,6 +349,9 @@ class Venue:
 
     def turn(self) -> None:
         """Run everything asked so far; the event loop calls this once a turn."""
+        soon, self._soon = self._soon, []
+        for call in soon:
+            safely(call)
         self._scheduled = False
         gathered, self._gathered, self._size = self._gathered, [], 0
         reads, self._reads = self._reads, []

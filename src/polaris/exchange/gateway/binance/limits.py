@@ -8,10 +8,10 @@ Source: Binance spot API documentation, "LIMITS", "Spot Unfilled Order Count Rul
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from polaris.exchange.gateway.binance import errors
 from polaris.exchange.gateway.register_fold import Changes
-from polaris.exchange.words import FILL
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
@@ -121,7 +121,11 @@ class OrderCounts:
 
     def changed(self, changes: Changes) -> None:
         """An order that trades for the first time gives back one, or five where it rested: who trades may go on."""
-        first = changes[(changes["kind"] == FILL) & (changes["executed"] == changes["event_quantity"])]
+        fills = np.flatnonzero(changes["trade_id"])
+        if not len(fills):
+            return
+        first = changes[fills]
+        first = first[(first["executed"] == first["event_quantity"])]
         for account, maker, ts in zip(first["owner"].tolist(), first["maker"].tolist(), first["ts"].tolist(), strict=True):
             self.give_back(account, FILLED_RESTING if maker else FILLED_TAKING, ts)
 

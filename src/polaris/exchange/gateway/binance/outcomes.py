@@ -31,7 +31,7 @@ _AT = c.IMAGE - c.IMAGE_FROM  # of a change, from a register's word of an order 
 def outcomes(changes, seq, begin, unit, asked, commands, images, fills, times, writes):  # type: ignore[no-untyped-def]
     """Put together what the answers of a block are written from.
 
-    changes  int64[k, CHANGE_WORDS]: of the block's commands, for the account that asked
+    changes  int64[k, CHANGE_WORDS]: of the block's commands
     seq      of its first command; begin  its first request
     unit     ns of the time that is told
     asked, commands   of the turn, as `scanning` has them
@@ -41,6 +41,8 @@ def outcomes(changes, seq, begin, unit, asked, commands, images, fills, times, w
     written = filled = 0
     now, fits, heard = -1, False, 0
     for row in range(len(changes)):
+        if changes[row, c.ACCOUNT] >> 32 == 0:
+            continue  # of another account
         i = begin + changes[row, c.SEQ] - seq
         if i != now:
             now, fits, heard = i, True, 0

@@ -6,29 +6,28 @@ a name in use, an order that is not there. Both ways give the same answers and t
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from polaris.exchange.gateway.binance.answering import FILL_WORDS, IMAGE
+from polaris.exchange.gateway.binance.asking import MS, ready
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.outcomes import outcomes
-from polaris.exchange.gateway.binance.plain import Plain, Turn
-from polaris.exchange.gateway.binance.scanning import FORMER, MADE, NOT_UNDERSTOOD, ORDER_ID, PLACE, WHAT, WINDOW
+from polaris.exchange.gateway.binance.plain import Plain, Turn, Words
+from polaris.exchange.gateway.binance.scanning import FORMER, NOT_UNDERSTOOD, ORDER_ID, PLACE, WHAT
 from polaris.exchange.gateway.binance.security import AHEAD_NS, Need
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.binance.trading import Trading
-from polaris.exchange.gateway.register_fold import CHANGE_WORDS, Changes
+from polaris.exchange.gateway.register_fold import Changes, words_of
 from polaris.exchange.gateway.register_memory import NAME_WORDS
 from polaris.exchange.gateway.venue import Venue
 
 if TYPE_CHECKING:
     from polaris.exchange.gateway.binance.session import Session
-
-MS: Final = 1_000_000
 
 
 class Quick:
@@ -45,13 +44,12 @@ class Quick:
     def take(self, session: "Session", texts: Sequence[bytes]) -> None:
         """Do a turn's texts of one session, this way or the long one, in their order."""
         turn = self._plain.scan(texts)
-        known = turn.asked[:, WHAT] != NOT_UNDERSTOOD
-        ends = [*(np.flatnonzero(known[1:] != known[:-1]) + 1).tolist(), len(texts)]
+        known = turn.asked[:, WHAT] != NOT_UNDERSTOOD if turn.understood < len(texts) else None
+        ends = [len(texts)] if known is None else [*(np.flatnonzero(known[1:] != known[:-1]) + 1).tolist(), len(texts)]
         at = 0
         for end in ends:
             while at < end:
-                taken = self._ask(session, turn, texts, at, end) if known[at] else 0
-                at += taken
+                at += self._ask(session, turn, texts, at, end) if known is None or known[at] else 0
                 if at < end:
                     session.perform(texts[at])
                     at += 1
@@ -62,48 +60,41 @@ class Quick:
         if key is None:
             return 0
         now = venue.now()
-        asked = turn.asked[begin:end]
-        made = asked[:, MADE] * MS
-        late = (made < now - asked[:, WINDOW] * MS) | (made >= now + AHEAD_NS)
-        n = int(late.argmax()) if late.any() else len(asked)
         try:
             account = server.gate.key(key.name, session.address, Need.TRADE).account
         except Refusal:
             return 0
-        n = min(n, server.limits.weight_per_minute - server.weights.used(session.address, now), venue.room())
+        n = min(end - begin, server.limits.weight_per_minute - server.weights.used(session.address, now), venue.room())
         ten, day = server.orders.counts(account, now)
-        placing = asked[:, WHAT] == PLACE
         left = min(server.limits.orders_per_ten_seconds - ten, server.limits.orders_per_day - day)
         if n <= 0 or left <= 0:
             return 0
-        if np.count_nonzero(placing[:n]) > left:
-            n = int(np.flatnonzero(placing)[left])
-        commands, notes = turn.commands[begin : begin + n], turn.notes[begin : begin + n]
-        first = venue.next_order_id
-        commands["order_id"] = first + np.cumsum(placing[:n]) - 1
-        names = [name.decode() for name in notes["client_id"].tolist()]
-        n = self._free(account, names, notes, placing[:n])
-        n = self._find(account, commands, asked[:n], names, placing[:n])
+        n, new = ready(
+            turn.asked, turn.command_words, turn.note_words, begin, begin + n, now, AHEAD_NS, account, session.number, venue.next_order_id, left
+        )  # fmt: skip
+        commands, notes = turn.commands[begin : begin + n], turn.note_words[begin : begin + n]
+        names = [name.decode() for name in turn.notes["client_id"][begin : begin + n].tolist()]
+        if new < n or len(set(names)) < n or not venue.are_free(account, names, notes):
+            placing = turn.asked[begin : begin + n, WHAT] == PLACE
+            n = self._free(account, names, notes, placing)
+            n = self._find(account, commands, turn.asked[begin : begin + n], names, placing[:n])
+            commands, notes = commands[:n], notes[:n]
+            chosen = np.flatnonzero(placing[:n])
+            names, books = [names[at] for at in chosen.tolist()], commands["book"][chosen].tolist()
+        else:
+            books = commands["book"].tolist()
         if n <= 0:
             return 0
-        commands, notes, placing = commands[:n], notes[:n], placing[:n]
-        commands["account"] = account
-        notes["received"], notes["session"] = now, session.number
-        new = np.flatnonzero(placing).tolist()
-        mine = names[:n] if len(new) == n else [names[at] for at in new]
-        venue.claim_all(account, mine, commands["book"][new].tolist())
-        server.orders.take(account, len(new), now)
+        venue.claim_all(account, names, books)
+        server.orders.take(account, len(names), now)
         server.weights.take(session.address, n, now)
         session.trades_for(account)
-        venue.ask_block(commands, notes, lambda seq, changes: self._tell(session, key, turn, texts, begin, n, mine, seq, changes))
+        venue.ask_block(commands, notes, lambda seq, changes: self._tell(session, key, turn, texts, begin, n, names, seq, changes))
         self.taken += n
         return n
 
-    def _free(self, account: int, names: list[str], notes: Any, placing: npt.NDArray[np.bool_]) -> int:
+    def _free(self, account: int, names: list[str], notes: Words, placing: npt.NDArray[np.bool_]) -> int:
         """How many of the first have a name that no other order has or is about to have."""
-        new = names if placing.all() else [name for name, is_new in zip(names, placing.tolist(), strict=True) if is_new]
-        if len(set(new)) == len(new) and self._venue.are_free(account, new, notes if len(new) == len(names) else notes[placing]):
-            return len(names)
         seen: set[str] = set()
         for at in np.flatnonzero(placing).tolist():
             if names[at] in seen or not self._venue.are_free(account, names[at : at + 1], notes[at : at + 1]):
@@ -111,7 +102,7 @@ class Quick:
             seen.add(names[at])
         return len(names)
 
-    def _find(self, account: int, commands: Any, asked: npt.NDArray[np.int64], names: list[str], placing: npt.NDArray[np.bool_]) -> int:
+    def _find(self, account: int, commands: Any, asked: Words, names: list[str], placing: npt.NDArray[np.bool_]) -> int:
         """Let every cancel have its order's number; how many of the first have one that lives or is on its way."""
         register = self._venue.register
         for at in np.flatnonzero(~placing).tolist():
@@ -140,12 +131,13 @@ class Quick:
         count, k = len(texts), len(changes)
         writes, times, images = np.zeros(count, np.bool_), np.zeros(count, np.int64), np.zeros((count, IMAGE), np.int64)
         fills = np.empty((k, FILL_WORDS), np.int64)
-        rows = np.ascontiguousarray(changes).view(np.int64).reshape(k, CHANGE_WORDS)
         unit = 1_000 if session.micros else MS
-        written, filled = outcomes(rows, seq, begin, unit, turn.asked, turn.command_words, images, fills, times, writes)
+        written, filled = outcomes(words_of(changes), seq, begin, unit, turn.asked, turn.command_words, images, fills, times, writes)
         if written == n:
             session.send_frame(self._written(session, key.account, turn, writes, times, images, fills[:filled]))
+            session.flush()
             return
+        changes = changes[changes["asked"] == 1]
         places = np.searchsorted(changes["seq"], np.arange(seq, seq + n + 1)).tolist()
         at, end = begin, begin + n
         while at < end:

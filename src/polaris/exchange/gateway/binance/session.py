@@ -85,7 +85,7 @@ class Session(Socket):
             self._texts.append(text)
         elif self.key is not None and self._sessions.quick is not None:
             self._texts.append(text)
-            self._loop.call_soon(self.take)
+            self._sessions.venue.soon(self.take)
         else:
             self.perform(text)
 
