@@ -147,6 +147,8 @@ class Besieged:
 
     def build(self) -> None:
         """Begin anew. Within a loop."""
+        if self._built:
+            self.venue.close()  # or its clockwork keeps it
         self._built += 1
         if self._built % 16 == 0:
             gc.collect()  # a venue is a ring of objects around much memory

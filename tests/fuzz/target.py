@@ -87,6 +87,7 @@ class Siege:
         gc.collect()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
+        self.besieged.venue.close()
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 

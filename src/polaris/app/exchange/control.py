@@ -134,7 +134,7 @@ class Control:
         seen: list[Events] = []
         venue = self._house.venue
         venue.ask([asked], [bytes(NOTE.itemsize)], None, seen.append)
-        venue.after(lambda: None if done.done() else done.set_result({}))
+        venue.after(lambda: None if done.done() else done.set_result({}), lambda: None)  # where it stays unknown, patience ends
         await asyncio.wait_for(done, PATIENCE_S)
         refused = [event for event in seen[0] if event["kind"] == w.REJECTED] if seen else []
         if refused:

@@ -240,6 +240,8 @@ class _Heard:
 
     def state(self, state: State, why: str) -> None:
         log.warning("journal", state=state.name.lower(), said=why)
+        if state != State.OPEN and self.house is not None:
+            self.house.venue.give_up()
 
 
 def migrated(plan: Plan) -> Migrated[Machine]:

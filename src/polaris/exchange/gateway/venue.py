@@ -269,16 +269,29 @@ class Venue:
         self._schedule()
 
     def read(self, look: Callable[[], Any], reply: Callable[[Any], None]) -> None:
-        """Look at the core after what was asked before; `reply` hears what was seen once all of that is durable, None where the venue failed."""
+        """Look at the core after what was asked before; `reply` hears what was seen once all of that is durable.
+
+        It hears None where the venue failed, and where nobody knows when the disk will have what was asked before.
+        """
+        if self.refuses and not self.quiet:
+            self._loop.call_soon(safely, reply, None)
+            return
         self._reads.append((look, reply))
         self._schedule()
 
-    def after(self, reply: Callable[[], None]) -> None:
-        """Call back when everything asked before is in the register: at once where nothing is on its way."""
-        if not self._gathered and not self._untold and not self._reads:
+    def after(self, reply: Callable[[], None], stuck: Callable[[], None]) -> None:
+        """Call back when everything asked before is in the register: at once where nothing is on its way; `stuck` where nobody knows when."""
+        if self.quiet:
             reply()
         else:
-            self.read(_nothing, lambda _: reply())
+            self.read(lambda: True, lambda seen: stuck() if seen is None else reply())
+
+    def give_up(self) -> None:
+        """The journal takes nothing: who waits for a look at what it does not hold is told so."""
+        for told in self._untold:
+            reads, told.reads = told.reads, []
+            for reply, _ in reads:
+                safely(reply, None)
 
     @property
     def refuses(self) -> str:
@@ -470,7 +483,3 @@ class Venue:
             if not self.refuses and not self._gathered:
                 self.ask((), ())
             self._pulse_timer = self._loop.call_later(self._pulse_s, self._pulse)
-
-
-def _nothing() -> None:
-    return None

@@ -196,13 +196,31 @@ async def test_what_decides_for_nothing_adds_nothing():
 async def test_a_question_waits_for_what_was_asked_before_and_only_for_that():
     journal = Held()
     venue, order = venue_of(journal), []
-    venue.after(lambda: order.append("at once"))
+    venue.after(lambda: order.append("at once"), pytest.fail)
     submit(venue)
-    venue.after(lambda: order.append(len(venue.register.open(1))))
+    venue.after(lambda: order.append(len(venue.register.open(1))), pytest.fail)
     venue.turn()
     assert order == ["at once"]
     journal.sync(venue)
     assert order == ["at once", 1]
+
+
+async def test_a_question_about_what_the_disk_does_not_get_is_answered_that_nobody_knows():
+    journal = Held()
+    venue, order = venue_of(journal), []
+    submit(venue)
+    venue.after(lambda: order.append("known"), lambda: order.append("asked before it was full"))
+    venue.turn()
+    journal.refuses = "the disk is full"
+    venue.give_up()
+    venue.after(lambda: order.append("known"), lambda: order.append("asked after"))
+    venue.read(lambda: 1, order.append)
+    await asyncio.sleep(0)
+    assert order == ["asked before it was full", "asked after", None]
+    journal.refuses = ""
+    journal.sync(venue)
+    venue.after(lambda: order.append("known"), pytest.fail)
+    assert order[3:] == ["known"]
 
 
 async def test_only_what_is_watched_is_told_until_it_is_unwatched():

@@ -145,7 +145,7 @@ class Account:
 
         def result(balances: Any) -> Any:
             if balances is None:
-                raise errors.failure()
+                raise errors.overloaded()
             return answer(balances)
 
         self._venue.read(lambda: np.array(self._venue.core.balances(call.account)), lambda balances: call.settle(lambda: result(balances)))

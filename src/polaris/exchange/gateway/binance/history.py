@@ -164,7 +164,7 @@ class History:
         """Answer once everything asked before is known."""
 
         def handler(call: Call) -> None:
-            self._venue.after(lambda: call.settle(lambda: answer(call)))
+            self._venue.after(lambda: call.settle(lambda: answer(call)), lambda: call.refuse(errors.overloaded()))
 
         return handler
 

@@ -319,7 +319,7 @@ class Sessions:
                         except Refused:
                             return  # the journal can't be written: nothing may change
 
-        self.venue.after(cancel)
+        self.venue.after(cancel, lambda: None)
 
 
 def _session(call: Call) -> Session:

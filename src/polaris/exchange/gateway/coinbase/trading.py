@@ -76,7 +76,7 @@ class Trading:
         order_id, account = self._venue.new_order_id(), call.account
         order_ids = [order_id, self._venue.new_order_id()] if wanted.bracket else [order_id]
         if not self._venue.claim(account, name, order_id, wanted.book):  # one of this name is on its way
-            self._venue.after(lambda: call.settle(lambda: self._made_before(account, name)))
+            self._venue.after(lambda: call.settle(lambda: self._made_before(account, name)), lambda: call.refuse(errors.unavailable(self._venue.refuses)))
             return
 
         def placed(changes: list[Change]) -> None:

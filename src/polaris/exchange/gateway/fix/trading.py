@@ -113,7 +113,7 @@ class Trading:
                 case w.ORDER_CANCEL_REPLACE_REQUEST:
                     self._replace(message)
                 case w.ORDER_STATUS_REQUEST:
-                    self._venue.after(lambda: self._status(message))
+                    self._venue.after(lambda: self._status(message), lambda: self._stuck(message))
                 case w.ORDER_MASS_STATUS_REQUEST:
                     self._mass_status(message)
                 case _:
@@ -305,7 +305,11 @@ class Trading:
             if not orders:
                 self._send(w.EXECUTION_REPORT, self._no_order(message, asked, UNKNOWN_ORDER, "no orders"))
 
-        self._venue.after(tell)
+        self._venue.after(tell, lambda: self._stuck(message))
+
+    def _stuck(self, message: Message) -> None:
+        """What was asked before is not on the disk: how things stand can't be told."""
+        self.business_reject(message, NOT_AVAILABLE, self._venue.refuses)
 
     def _no_order(self, message: Message, asked: Field, reason: int, text: str) -> list[Field]:
         """The only report of a mass status that finds nothing."""
