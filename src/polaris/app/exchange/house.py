@@ -130,7 +130,7 @@ class House:
     async def take_over(cls, plan: Plan, standby: Standby[Machine], clock: Callable[[], int] = time.time_ns) -> Self:
         """Lead with what a standby holds, whoever led before. Raises Unavailable where another standby was faster."""
         heard = _Heard()
-        journal = standby.promote(durability=plan.durability, on_durable=heard.durable, on_state=heard.state)
+        journal = standby.promote(durability=plan.durability, segment_bytes=plan.segment_bytes, on_durable=heard.durable, on_state=heard.state)
         house = heard.house = cls(plan, standby.machine, journal, journal.last_seq, clock, [*([journal.cut] if journal.cut else []), *standby.told])
         return await house._begin()
 

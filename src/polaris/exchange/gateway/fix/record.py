@@ -156,10 +156,9 @@ class FileRecord:
         self._begin()
 
     def flush(self) -> None:
-        """Write what was told since the last flush: before any of it reaches the other side."""
-        if self._waiting:
-            os.write(self._fd, self._waiting)
-            self._waiting.clear()
+        """Write what was told since the last flush: before any of it reaches the other side. Raises OSError; what was not written stays."""
+        while self._waiting:
+            del self._waiting[: os.write(self._fd, self._waiting)]
 
     def close(self) -> None:
         """Write the rest and let the file go."""
