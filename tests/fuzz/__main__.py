@@ -17,13 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path("data/fuzz")
-KERNELS = (  # compiled: what numba reads must be as it was written
-    "polaris.exchange.core",
-    "polaris.exchange.marketdata",
-    "polaris.exchange.gateway.register_fold",
-    "polaris.exchange.gateway.register_memory",
-    *(f"polaris.exchange.gateway.binance.{name}" for name in ("answering", "fields", "outcomes", "scanning", "tables")),
-)
+SOURCES = Path("src/polaris")
 LONGEST = 8192  # bytes of an input
 
 
@@ -62,7 +56,7 @@ def _by_coverage(name: str, seconds: int) -> int:
     """Does not return where libFuzzer ends the process."""
     import atheris
 
-    for module in KERNELS:
+    for module in _compiled():
         import_module(module)
     with atheris.instrument_imports(include=["polaris"]):
         from tests.fuzz.target import Siege
@@ -82,6 +76,12 @@ def _by_coverage(name: str, seconds: int) -> int:
     atheris.Setup([sys.argv[0], *options, str(corpus)], siege.attack)
     atheris.Fuzz()
     return 0
+
+
+def _compiled() -> list[str]:
+    """The exchange's modules with kernels: what numba reads must be as it was written, so they are loaded first."""
+    paths = [path for path in (SOURCES / "exchange").rglob("*.py") if "polaris.domain.kernel import" in path.read_text()]
+    return [".".join(("polaris", *path.relative_to(SOURCES).with_suffix("").parts)) for path in sorted(paths)]
 
 
 def _by_hypothesis(name: str, seconds: int) -> int:
