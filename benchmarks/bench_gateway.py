@@ -2,17 +2,20 @@
 
 The whole way counts: a frame of JSON over TCP, a session that logged on with Ed25519, every check, the core with accounts, the register,
 market data, the journal in its own process, the answer. The load is an open loop in a process of its own (`open_loop`): latency is from
-when an order was due. Durable: an answer is sent after `fdatasync`; what that takes on this disk is printed beside it.
+when an order was due. Durable: an answer is sent after `fdatasync`; what that takes on this disk is printed beside it. Orders by REST, each signed and each a
+request of its own, are a closed loop: every connection asks again when it was answered.
 """
 
 import asyncio
 import base64
 import dataclasses
+import hmac
 import json as documents
 import logging
 import multiprocessing
 import platform
 import random
+import selectors
 import socket
 import tempfile
 import time
@@ -26,10 +29,11 @@ from open_loop import Run, run, text_frame
 from polaris.exchange.gateway.disk import sync_times
 
 CONNECTIONS: Final = 4
+REST_CONNECTIONS: Final = 16
 MIDDLE: Final = 7_850_000  # ticks of a cent
 SPREAD: Final = 40  # ticks beside it that orders are placed at
 RATES: Final = {"durable": (5_000, 10_000, 20_000), "memory": (10_000, 20_000, 50_000)}
-STEPS: Final = (10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 120_000)  # of the search for the end
+STEPS: Final = (10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 120_000, 150_000)  # of the search for the end
 KEPT_UP: Final = 0.95  # of a rate, answered: it is carried
 PLENTY: Final = 10**9
 
@@ -55,12 +59,12 @@ async def _serve(pipe: Any, durability: str, folder: Path, public: str) -> None:
     limits = Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY)
     rules = dataclasses.replace(Settings().exchange.rules(), capacity=MAX_ORDERS)  # the load cancels nothing: no book may be full before it ends
     house = await House.open(Plan(rules=rules, folder=folder, durability=durability, limits=limits, ports={"binance": 0}, snapshot_ns=0))  # type: ignore[arg-type]
-    key = house.keys.create_ed25519(1, public)
+    key, signing = house.keys.create_ed25519(1, public), house.keys.create_hmac(1)
     rich = [command(w.DEPOSIT, account=1, book=asset, quantity=10**17) for asset in range(len(rules.assets))]
     house.venue.ask(rich, [bytes(NOTE.itemsize)] * len(rich))
     steady(collects=False)
     assert house.binance is not None
-    pipe.send((house.binance.port, key.name))
+    pipe.send((house.binance.port, key.name, signing[0].name, signing[1]))
     try:
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         pipe.send(time.process_time())
@@ -116,6 +120,17 @@ def orders(first: int, n: int, dice: random.Random) -> list[bytes]:
     return frames
 
 
+def rest_order(number: int, name: str, secret: str, dice: random.Random) -> bytes:
+    """One signed order as a request of HTTP."""
+    ticks = MIDDLE + dice.randrange(-SPREAD, 0)
+    query = (
+        f"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price={ticks // 100}.{ticks % 100:02d}&quantity=0.00{100 + dice.randrange(900):03d}"
+        f"&newClientOrderId=r{number:09d}&recvWindow=60000&timestamp={int(time.time() * 1000)}"
+    )
+    signature = hmac.new(secret.encode(), query.encode(), "sha256").hexdigest()
+    return f"POST /api/v3/order?{query}&signature={signature} HTTP/1.1\r\nHost: here\r\nX-MBX-APIKEY: {name}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
 class Exchange:
     """One exchange and the connections to it."""
 
@@ -128,8 +143,8 @@ class Exchange:
         self._process.start()
         if not self._pipe.poll(300):
             raise TimeoutError("the exchange did not open within 300 s")
-        port, name = self._pipe.recv()
-        self.lines = [connect(port, name, private) for _ in range(CONNECTIONS)]
+        self._port, name, *self._signing = self._pipe.recv()
+        self.lines = [connect(self._port, name, private) for _ in range(CONNECTIONS)]
         self._sent, self._dice = 0, random.Random(7)
 
     def load(self, rate: float, seconds: float) -> Run:
@@ -137,6 +152,33 @@ class Exchange:
         n = int(rate * seconds)
         first, self._sent = self._sent, self._sent + n
         return run(self.lines, orders(first, n, self._dice), rate, first)
+
+    def rest(self, seconds: float) -> dict[str, float]:
+        """Orders by REST, from REST_CONNECTIONS that each wait for their answer: how many a second, and how long one takes."""
+        n = int(20_000 * seconds)
+        requests = iter([rest_order(number, *self._signing, self._dice) for number in range(n)])  # signed beforehand
+        lines = [socket.create_connection(("127.0.0.1", self._port)) for _ in range(REST_CONNECTIONS)]
+        sent, took, waiting = {}, [], selectors.DefaultSelector()
+        begun = time.perf_counter_ns()
+        for line in lines:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            waiting.register(line, selectors.EVENT_READ)
+            sent[line] = time.perf_counter_ns()
+            line.sendall(next(requests))
+        while (now := time.perf_counter_ns()) < begun + seconds * 1e9:
+            for ready, _ in waiting.select():
+                line: Any = ready.fileobj
+                answer = line.recv(65536)
+                if not answer.startswith(b"HTTP/1.1 200"):
+                    raise ConnectionError(f"an order by REST was not taken: {answer[:300]!r}")
+                took.append(time.perf_counter_ns() - sent[line])
+                sent[line] = time.perf_counter_ns()
+                line.sendall(next(requests))
+        for line in lines:
+            line.close()
+        took.sort()
+        us = [took[int(len(took) * part)] / 1000 for part in (0.5, 0.99)]
+        return {"orders_per_second": round(len(took) / ((now - begun) / 1e9)), "p50_us": round(us[0], 1), "p99_us": round(us[1], 1)}
 
     def close(self) -> float:
         """End it; the CPU seconds it took."""
@@ -148,8 +190,8 @@ class Exchange:
         return spent
 
 
-def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float]:
-    """Latency at each rate; and the most that was carried."""
+def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float, dict[str, float]]:
+    """Latency at each rate; the most that was carried; orders by REST."""
     with tempfile.TemporaryDirectory() as folder:
         exchange = Exchange("disk" if durability == "durable" else "memory", folder)
         try:
@@ -157,6 +199,7 @@ def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float]:
             rates = {}
             for rate in RATES[durability]:
                 rates[str(rate)] = exchange.load(rate, seconds).figures()
+            by_rest = exchange.rest(seconds)
             best = 0.0
             if durability == "memory":
                 for rate in STEPS:
@@ -166,16 +209,16 @@ def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float]:
                         break
         finally:
             exchange.close()
-    return rates, best
+    return rates, best, by_rest
 
 
 def main(json: bool = False, seconds: float = 3.0) -> dict[str, Any]:
     """Measure; returns latencies by rate, durable and from memory, the most orders a second that were carried, and what the disk takes."""
     with tempfile.TemporaryDirectory() as folder:
         disk = sync_times(folder)
-    durable, _ = measure("durable", seconds)
-    memory, saturation = measure("memory", seconds)
-    result = {"durable": durable, "memory": memory, "saturation": round(saturation), "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
+    durable, _, durable_rest = measure("durable", seconds)
+    memory, saturation, memory_rest = measure("memory", seconds)
+    result = {"durable": durable, "memory": memory, "saturation": round(saturation), "rest": {"durable": durable_rest, "memory": memory_rest}, "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
     if not json:
         print(f"bench_gateway · Python {platform.python_version()} · open loop, {CONNECTIONS} connections, {seconds:g} s a rate; microseconds from when an order was due")
         print(f"this disk's fdatasync   p50 {disk.p50_us:,.0f}   p99 {disk.p99_us:,.0f} us")
@@ -184,6 +227,8 @@ def main(json: bool = False, seconds: float = 3.0) -> dict[str, Any]:
                 print(
                     f"{name:<8} {int(rate):>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}   p99.9 {told['p999_us']:>10,.0f}   achieved {told['achieved']:>9,.0f}/s"
                 )
+        for name, told in (("durable", durable_rest), ("memory", memory_rest)):
+            print(f"REST, {name:<8} {REST_CONNECTIONS} connections   {told['orders_per_second']:>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}")
         print(f"saturation {saturation:,.0f} orders/s   targets: durable 20,000/s at p50 1,000 and p99 10,000; memory 50,000/s at p50 150; saturation 80,000/s")
     return result
 

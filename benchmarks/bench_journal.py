@@ -19,16 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from bench_matching import LOWEST, RESTING, capacity, stream
+from bench_matching import ACCOUNTS, LOWEST, RESTING, capacity, stream
 from polaris.exchange import COMMAND, MatchingEngine
 from polaris.exchange.gateway.disk import sync_times
 from polaris.exchange.gateway.identity import identity
 from polaris.exchange.gateway.journal import Journal
-from polaris.exchange.gateway.note import NOTE, blank
+from polaris.exchange.gateway.machine import Machine
+from polaris.exchange.gateway.note import NOTE, Notes, blank
 from polaris.exchange.gateway.recovery import recover
 from polaris.exchange.gateway.scribe import pack_batch, pack_header, seed_of, segment_name
 from polaris.exchange.gateway.standby import Standby
-from polaris.exchange.words import Commands
+from polaris.exchange.listing import Asset, Listing, Rules
+from polaris.exchange.words import DEPOSIT, Commands
 
 RULES = "bench"
 
@@ -109,8 +111,31 @@ def recovery(folder: Path, commands: Commands, batch: int, digest: str) -> float
     return len(commands) / spent
 
 
-def lay(folder: Path, commands: Commands, batch: int) -> None:
-    """A journal of these commands in one segment."""
+def whole_recovery(folder: Path, commands: Commands, batch: int) -> float:
+    """Commands a CPU-second to the state of a whole exchange: accounts, the register of every order by name, market data."""
+    base, quote = Asset("BTC", 8), Asset("USDT", 8)
+    listing = Listing("BTCUSDT", base, quote, "0.01", "0.00001", lowest_price=f"{LOWEST // 100}")
+    rules = Rules((base, quote), (listing,), accounts=ACCOUNTS + 1, capacity=capacity(1, RESTING))
+    deposits = np.zeros(2 * ACCOUNTS, COMMAND)
+    deposits["operation"], deposits["quantity"] = DEPOSIT, 10**15
+    deposits["account"], deposits["book"] = np.repeat(np.arange(ACCOUNTS) + 1, 2), np.tile((0, 1), ACCOUNTS)
+    asked = np.concatenate((deposits, commands))
+    asked["seq"] = np.arange(1, len(asked) + 1)
+    notes = np.zeros(len(asked), NOTE)
+    notes["client_id"] = [b"client-%08d" % number for number in range(len(asked))]
+    running = Machine(rules)
+    running.apply(asked, notes)
+    lay(folder, asked, batch, notes)
+    start = time.process_time()
+    found = recover(folder, RULES, lambda parts=None: Machine(rules, (), parts))
+    spent = time.process_time() - start
+    assert found.seq == len(asked) and found.machine.digest() == running.digest()
+    shutil.rmtree(folder)
+    return len(asked) / spent
+
+
+def lay(folder: Path, commands: Commands, batch: int, noted: Notes | None = None) -> None:
+    """A journal of these commands, and of these notes, in one segment."""
     folder.mkdir()
     seed, notes = seed_of(1, 1), np.zeros(batch, NOTE)
     notes["received"] = np.arange(batch)
@@ -118,7 +143,7 @@ def lay(folder: Path, commands: Commands, batch: int) -> None:
         file.write(pack_header(1, 1, identity(RULES), (0, 0)))
         for first in range(0, len(commands), batch):
             part = commands[first : first + batch]
-            payload = [part.tobytes(), notes[: len(part)].tobytes()]
+            payload = [part.tobytes(), (notes[: len(part)] if noted is None else noted[first : first + batch]).tobytes()]
             file.write(pack_batch(first + 1, len(part), 1, 0, payload, seed))
             file.writelines(payload)
 
@@ -186,6 +211,7 @@ def main(json: bool = False, commands: int = 2_000_000, turns: int = 2_000, roun
             "durable": {str(size): durable(folder / f"durable-{size}", size, turns) for size in (1, 20, 400)},
             "bulk": round(bulk(folder / "bulk", min(commands, 1_000_000))),
             "recovery": {str(size): round(recovery(folder / f"recovery-{size}", whole, size, plain.digest())) for size in (4000, 400, 20)},
+            "whole_recovery": round(whole_recovery(folder / "whole", whole, 4000)),
             "promotion": promotion(folder, rounds),
         }
     if not json:
@@ -197,6 +223,7 @@ def main(json: bool = False, commands: int = 2_000_000, turns: int = 2_000, roun
         print(f"as fast as the disk takes  {result['bulk'] / 1e6:.2f} M commands/s")
         for size, rate in result["recovery"].items():
             print(f"recovery, batches of {size:>4}  {rate / 1e6:.1f} M commands a CPU-second, to the same digest")
+        print(f"recovery of a whole exchange {result['whole_recovery'] / 1e6:.1f} M commands a CPU-second: accounts, orders by name, market data too")
         print("promotion                  {to_first_durable_ms} ms from kill to durable, lag {lag_ms_p50} ms, lacking {acknowledged_and_lacking}".format(**result["promotion"]))
     return result
 

@@ -83,7 +83,8 @@ def exchange(
         if not as_json:
             _show(about)
             if not about["accounts_with_keys"]:
-                note("Nobody has a key yet: polaris exchange keys add 1, then: polaris exchange deposit 1 USDT 100000")
+                mine = about["first_account"]
+                note(f"Nobody has a key yet: polaris exchange keys add {mine}, then: polaris exchange deposit {mine} USDT 100000")
 
     told = uvloop.run(run_exchange(settings, simulate, listening, seconds))
     if as_json:

@@ -78,7 +78,8 @@ async def run_exchange(
     began = time.time()
 
     def about() -> dict[str, Any]:
-        return {**described(house), "simulated": simulate, "seconds": round(time.time() - began, 1)}
+        free = max(plan.silent, default=0) + 1  # the accounts below belong to simulated traders
+        return {**described(house), "simulated": simulate, "first_account": free, "seconds": round(time.time() - began, 1)}
 
     control = Control(house, folder_of(settings), ended.set, about)
     tasks: list[asyncio.Task[Any]] = []
