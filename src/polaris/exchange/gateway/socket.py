@@ -11,6 +11,7 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 QUEUE_BYTES: Final = 16 * 1024 * 1024  # unread bytes a client may have
 GOODBYE_S: Final = 1.0  # how long a client may take to answer our goodbye
+REASONS: Final = 1_000  # remembered of those that were dropped
 REASON_BYTES: Final = 123  # a close frame holds no more
 _TEXT: Final = 0x81
 
@@ -68,6 +69,7 @@ class Socket(WSListener):
             self.reason = reason
             if self._all is not None:
                 self._all.dropped.append(reason)
+                del self._all.dropped[:-REASONS]
             self.close(reason, WSCloseCode.POLICY_VIOLATION)
 
     def close(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
@@ -135,7 +137,7 @@ class Sockets:
 
     def __init__(self, most: int = 4096) -> None:
         self.open: set[Socket] = set()
-        self.dropped: list[str] = []  # reasons, in order
+        self.dropped: list[str] = []  # the last reasons, in order
         self.most = most
 
     def add(self, socket: Socket) -> None:
