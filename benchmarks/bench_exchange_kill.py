@@ -278,7 +278,14 @@ class Drill:
             raise TimeoutError("the exchange did not open within 60 s; it says why above") from None
 
     def kill(self, victim: str, moment: str, exchange: int, scribe: int) -> None:
-        """Kill it, at a moment. An exchange whose scribe was killed lives on for a while."""
+        """Kill it, at a moment. An exchange whose scribe was killed lives on for a while; one that does not wait for the disk goes on while its scribe stands."""
+        if self.plan.durability == "memory" and scribe:
+            os.kill(scribe, signal.SIGSTOP)
+            for each in (scribe, exchange):
+                asyncio.get_running_loop().call_later(AFTER_S, slay, each)
+            self.killed["both"] += 1
+            self.moments[moment] += 1
+            return
         if victim != "exchange":
             slay(scribe)
         asyncio.get_running_loop().call_later(self.dice.uniform(0, AFTER_S) if victim == "scribe" else 0, slay, exchange)

@@ -83,10 +83,8 @@ class Coinbase(Line):
 
     async def find(self, order: Order) -> Standing | None:
         told = await self._ask("GET", f"/orders/historical/{order.order_id}")
-        if told is None:
-            return None
-        if told["order"]["client_order_id"] != order.name:
-            raise ValueError(f"asked for {order.name}, told of {told['order']['client_order_id']}")
+        if told is None or told["order"]["client_order_id"] != order.name:
+            return None  # it is gone, and another has its number
         return Standing(told["order"]["order_id"], self.STATES[told["order"]["status"]], self.lots(order.book, told["order"]["filled_size"]))
 
     async def fills(self, order: Order) -> Fills:

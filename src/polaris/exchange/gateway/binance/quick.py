@@ -135,7 +135,8 @@ class Quick:
         written, filled = outcomes(words_of(changes), seq, begin, unit, turn.asked, turn.command_words, images, fills, times, writes)
         if written == n:
             session.send_frame(self._written(session, key.account, turn, writes, times, images, fills[:filled]))
-            session.flush()
+            if not session.subscriptions:  # else they leave with the reports that follow
+                session.flush()
             return
         changes = changes[changes["asked"] == 1]
         places = np.searchsorted(changes["seq"], np.arange(seq, seq + n + 1)).tolist()
