@@ -2,7 +2,8 @@
 
 The whole way counts: a frame of JSON over TCP, a session that logged on with Ed25519, every check, the core with accounts, the register,
 market data, the journal in its own process, the answer. The load is an open loop in a process of its own (`open_loop`): latency is from
-when an order was due. Durable: an answer is sent after `fdatasync`; what that takes on this disk is printed beside it. Orders by REST, each signed and each a
+when an order was due. Durable: an answer is sent after `fdatasync`; what that takes on this disk is printed beside it, and so is what an echo takes at the same rates:
+a server on the same sockets that answers at once and does nothing else. Orders by REST, each signed and each a
 request of its own, are a closed loop: every connection asks again when it was answered.
 """
 
@@ -33,6 +34,7 @@ REST_CONNECTIONS: Final = 16
 MIDDLE: Final = 7_850_000  # ticks of a cent
 SPREAD: Final = 40  # ticks beside it that orders are placed at
 RATES: Final = {"durable": (5_000, 10_000, 20_000), "memory": (10_000, 20_000, 50_000)}
+ECHOED: Final = (10_000, 20_000, 50_000)
 STEPS: Final = (10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 120_000, 150_000)  # of the search for the end
 KEPT_UP: Final = 0.95  # of a rate, answered: it is carried
 PLENTY: Final = 10**9
@@ -74,8 +76,56 @@ async def _serve(pipe: Any, durability: str, folder: Path, public: str) -> None:
         await house.close()
 
 
-def connect(port: int, name: str, key: Ed25519PrivateKey) -> socket.socket:
-    """A connection that is logged on."""
+def serve_echo(pipe: Any) -> None:
+    """A server that answers every text at once with the text itself, in one write a turn."""
+    import uvloop
+    from picows import WSFrame, WSListener, WSTransport, ws_create_server
+
+    from polaris.exchange.gateway.socket import frame as framed
+
+    class Echo(WSListener):
+        def on_ws_connected(self, transport: WSTransport) -> None:
+            self.transport, self.out = transport, []
+
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            if not self.out:
+                asyncio.get_running_loop().call_soon(self.flush)
+            self.out.append(framed(frame.get_payload_as_bytes()))
+
+        def flush(self) -> None:
+            data, self.out = b"".join(self.out), []
+            self.transport.underlying_transport.write(data)
+
+    async def run() -> None:
+        server = await ws_create_server(lambda request: Echo(), "127.0.0.1", 0)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+
+    uvloop.run(run())
+
+
+def echo(seconds: float) -> dict[str, Any]:
+    """What the way there and back takes at each rate, with nobody doing anything at its end."""
+    spawning = multiprocessing.get_context("spawn")
+    pipe, theirs = spawning.Pipe()
+    process = spawning.Process(target=serve_echo, args=(theirs,))
+    process.start()
+    port, dice, sent, rates = pipe.recv(), random.Random(7), 0, {}
+    lines = [upgraded(port) for _ in range(CONNECTIONS)]
+    for rate in (2_000, *ECHOED):
+        n = int(rate * seconds)
+        rates[str(rate)] = run(lines, orders(sent, n, dice), rate, sent).figures()
+        sent += n
+    for line in lines:
+        line.close()
+    pipe.send("end")
+    process.join(60)
+    del rates["2000"]  # warm
+    return rates
+
+
+def upgraded(port: int) -> socket.socket:
+    """A connection that speaks WebSocket."""
     line = socket.create_connection(("127.0.0.1", port))
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     line.sendall(
@@ -83,6 +133,12 @@ def connect(port: int, name: str, key: Ed25519PrivateKey) -> socket.socket:
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     _until(line, b"\r\n\r\n")
+    return line
+
+
+def connect(port: int, name: str, key: Ed25519PrivateKey) -> socket.socket:
+    """A connection that is logged on."""
+    line = upgraded(port)
     now = int(time.time() * 1000)
     signature = base64.b64encode(key.sign(f"apiKey={name}&timestamp={now}".encode())).decode()
     asked = {"id": "on", "method": "session.logon", "params": {"apiKey": name, "timestamp": now, "signature": signature}}
@@ -218,11 +274,12 @@ def main(json: bool = False, seconds: float = 3.0) -> dict[str, Any]:
         disk = sync_times(folder)
     durable, _, durable_rest = measure("durable", seconds)
     memory, saturation, memory_rest = measure("memory", seconds)
-    result = {"durable": durable, "memory": memory, "saturation": round(saturation), "rest": {"durable": durable_rest, "memory": memory_rest}, "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
+    bound = echo(seconds)
+    result = {"durable": durable, "memory": memory, "echo": bound, "saturation": round(saturation), "rest": {"durable": durable_rest, "memory": memory_rest}, "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
     if not json:
         print(f"bench_gateway · Python {platform.python_version()} · open loop, {CONNECTIONS} connections, {seconds:g} s a rate; microseconds from when an order was due")
         print(f"this disk's fdatasync   p50 {disk.p50_us:,.0f}   p99 {disk.p99_us:,.0f} us")
-        for name, rates in (("durable", durable), ("memory", memory)):
+        for name, rates in (("durable", durable), ("memory", memory), ("echo", bound)):
             for rate, told in rates.items():
                 print(
                     f"{name:<8} {int(rate):>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}   p99.9 {told['p999_us']:>10,.0f}   achieved {told['achieved']:>9,.0f}/s"

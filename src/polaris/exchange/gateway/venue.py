@@ -240,14 +240,14 @@ class Venue:
         """
         self._take(_Asked(len(commands), commands, notes, reply, then))
 
-    def ask_block(self, commands: Commands, notes: npt.NDArray[Any], block: Block) -> None:
+    def ask_block(self, count: int, commands: bytes, notes: bytes, block: Block) -> None:
         """Have many commands run in this turn that have nothing to do with each other.
 
-        commands, notes  COMMAND[n], NOTE[n] or their words; seqs are given when they run
+        commands, notes  COMMAND[count], NOTE[count]; seqs are given when they run
         block            hears the seq of the first and what they changed, for other accounts too, once it is durable
         raises           Refused; then none of them runs
         """
-        self._take(_Asked(len(commands), (commands.tobytes(),), (notes.tobytes(),), None, None, block))
+        self._take(_Asked(count, (commands,), (notes,), None, None, block))
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call when this turn begins, for who gathers what he asks."""

@@ -33,11 +33,12 @@ class Turn:
     data           uint8[bytes]: the texts
     asked          int64[n, ASKED], its columns in `scanning`
     command_words  int64[n, 8]; the same memory as `commands`, of which number, order id, account and what a cancel is about are to be filled in
+    client_ids     S36[n] of the notes
     note_words     int64[n, 8]; the same memory as `notes`, of which when and which connection are to be filled in
     understood     how many are
     """
 
-    __slots__ = ("asked", "command_words", "data", "note_words", "understood")
+    __slots__ = ("asked", "client_ids", "command_words", "data", "note_words", "understood")
 
     def __init__(self, texts: Sequence[bytes]) -> None:
         count = len(texts)
@@ -45,6 +46,7 @@ class Turn:
         self.asked: Words = np.empty((count, ASKED), np.int64)
         self.command_words: Words = np.empty((count, COMMAND_WORDS), np.int64)
         self.note_words: Words = np.empty((count, NOTE_WORDS), np.int64)
+        self.client_ids = self.notes["client_id"]
         self.understood = 0
 
     @property

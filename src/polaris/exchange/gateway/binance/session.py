@@ -85,15 +85,20 @@ class Session(Socket):
             self._texts.append(text)
         elif self.key is not None and self._sessions.quick is not None:
             self._texts.append(text)
-            self._sessions.venue.soon(self.take)
+            self._sessions.quick.soon(self)
         else:
             self.perform(text)
 
     def take(self) -> None:
         """Do what was asked in this turn."""
-        texts, self._texts = self._texts, []
+        texts = self.gathered()
         if texts and self._sessions.quick is not None:
             self._sessions.quick.take(self, texts)
+
+    def gathered(self) -> list[bytes]:
+        """What was asked in this turn, which is nobody's then."""
+        texts, self._texts = self._texts, []
+        return texts
 
     def perform(self, text: bytes) -> None:
         """Do one request by itself."""

@@ -50,10 +50,11 @@ cancels = st.fixed_dictionaries(
     },
 ).map(lambda asked: asked if asked.get("newClientOrderId") else asked | {"newClientOrderId": "z"})
 ids = st.one_of(st.integers(0, 99), st.sampled_from(["7", 'q"', "é", "z" * 70, None, 1.5, True]))
+lines = st.integers(0, 2)
 requests = st.one_of(
-    st.fixed_dictionaries({"id": ids, "method": st.just("order.place"), "params": params}),
-    st.fixed_dictionaries({"id": ids, "method": st.just("order.place"), "params": params}),
-    st.fixed_dictionaries({"id": ids, "method": st.just("order.cancel"), "params": cancels}),
+    st.fixed_dictionaries({"line": lines, "id": ids, "method": st.just("order.place"), "params": params}),
+    st.fixed_dictionaries({"line": lines, "id": ids, "method": st.just("order.place"), "params": params}),
+    st.fixed_dictionaries({"line": lines, "id": ids, "method": st.just("order.cancel"), "params": cancels}),
 )
 
 
@@ -66,20 +67,24 @@ class Asker:
         assert isinstance(self.sessions.quick, Quick)
         self.quick = self.sessions.quick if short else None
         self.sessions.quick = self.quick
-        self.session = self.sessions.open(SimpleNamespace(address="127.0.0.1", query=""))
-        self.said: list[bytes] = []
-        self.session.send_frame = lambda framed: self.said.extend(texts(framed))
-        self.session.key = house.keys.create_ed25519(1, PUBLIC)
+        self.said: list[list[bytes]] = [[], [], []]
+        keys = [house.keys.create_ed25519(account, PUBLIC) for account in (1, 2)]
+        self.lines = [self.line(place, keys[place % 2]) for place in range(3)]  # two of one account; the last asks for no limits
 
-    def ask(self, text: bytes) -> None:
-        self.session.heard(text)
+    def line(self, place: int, key: Any) -> Any:
+        session = self.sessions.open(SimpleNamespace(address="127.0.0.1", query="returnRateLimits=false" if place else ""))
+        session.send_frame = lambda framed: self.said[place].extend(texts(framed))
+        session.key = key
+        return session
+
+    def ask(self, text: bytes, place: int = 0) -> None:
+        self.lines[place].heard(text)
 
     def turn(self) -> None:
-        self.session.take()
         self.house.venue.turn()
         self.journal.sync(self.house.venue)
 
-    def told(self) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    def told(self) -> tuple[list[list[bytes]], list[bytes], list[bytes]]:
         return self.said, [part.tobytes() for part in self.journal.commands], [part.tobytes() for part in self.journal.notes]
 
 
@@ -106,10 +111,12 @@ async def both_ways(stream: list[list[dict[str, Any]]], limits: Limits) -> int:
     short, long = await askers(limits)
     try:
         for turn in stream:
-            for asked in turn:
-                text = json.dumps(asked, ensure_ascii=False).encode()
-                short.ask(text)
-                long.ask(text)
+            for place in range(3):
+                for asked in turn:
+                    if asked.get("line", 0) == place:
+                        text = json.dumps({name: value for name, value in asked.items() if name != "line"}, ensure_ascii=False).encode()
+                        short.ask(text, place)
+                        long.ask(text, place)
             short.turn()
             long.turn()
         assert short.told() == long.told()
@@ -134,6 +141,8 @@ def test_plain_orders_go_the_short_way_and_others_do_not() -> None:
 @settings(max_examples=60, deadline=None)
 @given(stream=st.lists(st.lists(requests, min_size=1, max_size=4), min_size=1, max_size=4), tight=st.booleans())
 @example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}], [{"id": 2, "method": "order.cancel", "params": CANCEL}], [{"id": 3, "method": "order.cancel", "params": CANCEL}]], tight=False)
+@example(stream=[[{"line": n % 3, "id": n, "method": "order.place", "params": PLAIN | {"newClientOrderId": f"n{n}", "side": "BUY" if n % 2 else "SELL"}} for n in range(9)]], tight=False)
+@example(stream=[[{"line": n % 3, "id": n, "method": "order.place", "params": PLAIN | {"newClientOrderId": f"n{n // 2}"}} for n in range(9)]], tight=True)
 @example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}, {"id": 2, "method": "order.cancel", "params": CANCEL}]], tight=False)
 @example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}, {"id": 2, "method": "order.place", "params": PLAIN}]], tight=False)
 @example(stream=[[{"id": n, "method": "order.place", "params": PLAIN | {"newClientOrderId": f"n{n}", "side": "BUY" if n % 2 else "SELL"}} for n in range(9)]], tight=True)
