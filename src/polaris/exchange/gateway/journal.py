@@ -41,6 +41,7 @@ from polaris.exchange.gateway.segments import SegmentId, chain
 from polaris.exchange.words import COMMAND, Commands
 
 SEGMENT_BYTES = 1 << 26
+GATHERED_S = 0.001  # what goes to the scribe together where nobody waits for the disk
 MOST_BACKLOG = 1 << 16  # commands
 FRAME_COMMANDS = 1 << 12
 START_SECONDS = 20
@@ -182,12 +183,16 @@ class Journal:
             raise ValueError(f"{n} commands of {commands.dtype} and {len(notes)} notes of {notes.dtype}; expected as many NOTE as COMMAND")
         if first_seq != self.next_seq or commands[0]["seq"] != first_seq or commands[-1]["seq"] != first_seq + n - 1:
             raise ValueError(f"commands {commands[0]['seq']} to {commands[-1]['seq']} as {first_seq}; expected seq {self.next_seq} and on")
+        idle = not self._waiting
         for start in range(0, n, self._frame):
             stop = min(n, start + self._frame)
             frame = scribe.FRAME.pack(first_seq + start, stop - start) + commands[start:stop].tobytes() + notes[start:stop].tobytes()
             self._waiting.append(memoryview(frame))
         self.next_seq = first_seq + n
-        self._send()
+        if self.durability == "disk" or self._loop is None:
+            self._send()
+        elif idle:
+            self._loop.call_later(GATHERED_S, self._send)
         if self.durability == "memory" and self._on_durable is not None:
             self._on_durable(self.told_seq)
 
@@ -254,6 +259,8 @@ class Journal:
             raise Unavailable(f"{self.folder}: the journal was closed with {lost} commands that the disk does not have: {why or 'it is too slow'}")
 
     def _send(self) -> None:
+        if len(self._waiting) > 1:
+            self._waiting = deque([memoryview(b"".join(self._waiting))])
         try:
             while self._waiting:
                 sent = self._link.send(self._waiting[0])
