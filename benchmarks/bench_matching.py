@@ -233,7 +233,7 @@ def timed(arena, commands, n, events, spent, check):  # type: ignore[no-untyped-
             traits = (word >> 8 & 0xFFFF) << 32
             limit = endmost(sell) if commands[at + 2] == 0 else commands[at + 2] - LOWEST
             start = cycles(i)
-            refusal(arena, book, sell, traits, limit, 0, commands[at + 3], commands[at + 6] & LOW, 0)
+            refusal(arena, book, sell, traits, limit, 0, commands[at + 3], commands[at + 6] & LOW, 0, 0)
             spent[i] = cycles(i) - start
             step(arena, commands, at, events, 0)
             continue
