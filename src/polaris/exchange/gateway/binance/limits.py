@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 
 from polaris.exchange.gateway.binance import errors
-from polaris.exchange.gateway.register_fold import Changes
+from polaris.exchange.gateway.register_fold import ACCOUNT, AMOUNT, IMAGE, TRADE, TS, WHAT, Changes, words_of
+from polaris.exchange.gateway.register_memory import EXECUTED, KEY
 
 SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
@@ -21,6 +22,9 @@ FIRST_BAN: Final = 2 * MINUTE
 LONGEST_BAN: Final = 3 * DAY
 FILLED_TAKING: Final = 1  # orders given back by the first fill of one
 FILLED_RESTING: Final = 5
+FILL_COLUMNS: Final = [ACCOUNT, WHAT, TS, AMOUNT, IMAGE + EXECUTED - KEY]  # words of a change
+HALF: Final = 0xFFFFFFFF
+MAKER: Final = 1 << 24
 ADDRESSES: Final = 65_536  # remembered at once
 
 
@@ -121,13 +125,10 @@ class OrderCounts:
 
     def changed(self, changes: Changes) -> None:
         """An order that trades for the first time gives back one, or five where it rested: who trades may go on."""
-        fills = np.flatnonzero(changes["trade_id"])
-        if not len(fills):
-            return
-        first = changes[fills]
-        first = first[(first["executed"] == first["event_quantity"])]
-        for account, maker, ts in zip(first["owner"].tolist(), first["maker"].tolist(), first["ts"].tolist(), strict=True):
-            self.give_back(account, FILLED_RESTING if maker else FILLED_TAKING, ts)
+        words = words_of(changes)
+        for whose, what, ts, lots, executed in words[np.flatnonzero(words[:, TRADE])][:, FILL_COLUMNS].tolist():
+            if executed == lots:
+                self.give_back(whose & HALF, FILLED_RESTING if what & MAKER else FILLED_TAKING, ts)
 
     def give_back(self, account: int, orders: int, now: int) -> None:
         """Orders that were refused do not count."""
