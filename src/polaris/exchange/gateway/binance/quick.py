@@ -111,11 +111,13 @@ class Quick:
         venue, server, key = self._venue, self._server, session.key
         if key is None:
             return None
-        now = venue.now()
-        try:
-            account = server.gate.key(key.name, session.address, Need.TRADE).account
-        except Refusal:
-            return None
+        now, trader = venue.now(), session.trader
+        if trader is None or trader.name != key.name or not server.gate.is_current(trader):
+            try:
+                trader = session.trader = server.gate.key(key.name, session.address, Need.TRADE)
+            except Refusal:
+                return None
+        account = trader.account
         n = min(end - begin, server.limits.weight_per_minute - server.weights.used(session.address, now), venue.room() - before)
         ten, day = server.orders.counts(account, now)
         left = min(server.limits.orders_per_ten_seconds - ten, server.limits.orders_per_day - day)

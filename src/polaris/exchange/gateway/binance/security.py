@@ -74,6 +74,10 @@ class Gate:
         """Whether a key that was let through still is one."""
         return self._keys.find(key.name) == key
 
+    def is_current(self, key: Key) -> bool:
+        """Whether a key that was let through is what its name still stands for, as it was then."""
+        return self._keys.find(key.name) is key
+
     def signed(self, call: Call, key: Key, payload: bytes, now: int) -> None:
         """Check time and signature of a request.
 

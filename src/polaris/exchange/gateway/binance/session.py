@@ -53,6 +53,7 @@ class Session(Socket):
         self.since = sessions.venue.now()
         self.key: Key | None = None  # who logged on
         self.logged_on = 0  # ns UTC
+        self.trader: Key | None = None  # who it is, as he was last found to be one who may trade from here
         self.micros = micros
         self.tells_limits = limits
         self.subscriptions: dict[int, tuple[Leave, Key]] = {}
