@@ -10,6 +10,7 @@ import contextlib
 import json
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -61,7 +62,7 @@ class Order:
 Heard = Callable[[str, Standing], None]  # name
 
 
-class Line:
+class Line(ABC):
     """A connection. Requests may be under way side by side.
 
     resends  an order that may have been taken can be sent again: it is never taken twice
@@ -75,19 +76,21 @@ class Line:
         self.identity, self.rules, self.heard = identity, rules, heard
         self.ended = asyncio.Event()
 
+    @abstractmethod
     async def open(self, ports: dict[str, int]) -> None:
         """Connect and log on. Raises Gone; then it is to be closed all the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def place(self, order: Order, again: bool = False) -> Standing:
-        raise NotImplementedError
+        """Place it; `again` where it was sent before and never answered."""
 
+    @abstractmethod
     async def cancel(self, order: Order, name: str) -> Standing:
-        raise NotImplementedError
+        """Cancel it, under this name where the dialect wants one."""
 
+    @abstractmethod
     async def find(self, order: Order) -> Standing | None:
         """None where there is no such order."""
-        raise NotImplementedError
 
     async def fills(self, order: Order) -> Fills | None:
         """None where the dialect can't be asked."""
@@ -97,9 +100,9 @@ class Line:
         """asset -> units, free and locked; None where the dialect can't be asked."""
         return None
 
+    @abstractmethod
     async def close(self) -> None:
         """Leave it, whatever state it is in."""
-        raise NotImplementedError
 
     @staticmethod
     def number(order_id: str) -> int:

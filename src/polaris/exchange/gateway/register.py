@@ -35,7 +35,6 @@ class Register:
 
     def __init__(self, rules: Rules, silent: Iterable[int] = (), history: int = HISTORY, lists: int = LISTS) -> None:
         self.rules = rules
-        self.history = history
         self.memory = r.new_memory(rules.accounts, len(rules.listings), rules.capacity, history, lists)
         kept = self.memory[r.AT_ACCOUNTS : r.AT_ACCOUNTS + r.ACCOUNT_WORDS * rules.accounts : r.ACCOUNT_WORDS]
         kept[:] = 1

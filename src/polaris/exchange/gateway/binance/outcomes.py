@@ -41,8 +41,6 @@ def outcomes(changes, seq, begin, unit, asked, commands, images, fills, times, w
     written = filled = 0
     now, fits, heard = -1, False, 0
     for row in range(len(changes)):
-        if changes[row, c.ACCOUNT] >> 32 == 0:
-            continue  # of another account
         i = begin + changes[row, c.SEQ] - seq
         if i != now:
             now, fits, heard = i, True, 0
@@ -50,7 +48,7 @@ def outcomes(changes, seq, begin, unit, asked, commands, images, fills, times, w
         what, kind = asked[U(i), WHAT], changes[row, c.WHAT] & 255
         own = changes[row, c.OF] == commands[U(i), ORDER_ID]
         if what == PLACE and not own and changes[row, c.IS_ORDER] != 0:
-            continue  # it traded with another order of the same account, which is not asked about here
+            continue  # what it traded with
         heard += 1
         fits = fits and changes[row, c.IS_ORDER] != 0 and changes[row, _AT + r.SESSION] >> 32 == 0 and changes[row, _AT + r.PREVENTED_ID] == 0
         if what == PLACE:

@@ -134,7 +134,7 @@ def test_plain_orders_go_the_short_way_and_others_do_not() -> None:
     market = {name: value for name, value in PLAIN.items() if name not in ("price", "timeInForce")} | {"type": "MARKET"}
     assert one() == one(side="SELL", timeInForce="IOC") == 1
     assert asyncio.run(both_ways([[{"id": "m", "method": "order.place", "params": market}]], Limits())) == 1
-    for changes in ({"price": "30000.001"}, {"timestamp": NOW_MS - 6_000}, {"icebergQty": "0.0005"}, {"symbol": "XXX"}):
+    for changes in ({"price": "30000.001"}, {"timestamp": NOW_MS - 6_000}, {"timestamp": NOW_MS + 5_000}, {"icebergQty": "0.0005"}, {"symbol": "XXX"}):
         assert one(**changes) == 0, changes
 
 

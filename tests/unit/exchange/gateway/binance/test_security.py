@@ -198,6 +198,12 @@ async def test_orders_are_counted_by_account_and_given_back_where_they_trade():
         await other.place("SELL", "0.015", "50000")  # fills one order of the first, and begins with the next
         assert other.headers["X-MBX-ORDER-COUNT-10S"] == "1"  # as it was when the order came
         assert [each["count"] for each in await asker.ask("GET", "rateLimit/order")] == [0, 0]
+        for _ in range(3):
+            await asker.place("BUY", "0.01", "40000")
+        await other.place("SELL", "0.001", "50000")  # fills more of an order that gave back already
+        assert [each["count"] for each in await asker.ask("GET", "rateLimit/order")] == [3, 3]
+        await asker.ask("DELETE", "openOrders", symbol="BTCUSDT")
+        venue.clock.now += 86_400 * SECOND
         told = await other.place("BUY", "0.000001", "50000")
         assert told["code"] == -1013
         assert [each["count"] for each in await other.ask("GET", "rateLimit/order")] == [0, 0]

@@ -120,6 +120,7 @@ async def test_a_session_ends_with_its_key(venue):
     signer = Signer(venue)
     async with connected(venue) as socket:
         await socket.ask("session.logon", **signer.params())
+        assert (await socket.ask("order.place", timestamp=MS, **ORDER))["status"] == 200
         venue.keys.revoke(signer.key.name)
         assert (await socket.ask("order.place", timestamp=MS, **ORDER))["error"]["code"] == -2015
 
