@@ -95,13 +95,13 @@ class DamagedLine:
         return Reply(self._snapshot(wire) if purpose == "depth" or self.name != "gemini" else self._top(wire))
 
     async def play(self, seconds: float) -> None:
-        """The stream, for so many recorded seconds at SPEED, or to its end."""
+        """The stream, for so many recorded seconds at SPEED from its next line on; nothing comes where it has ended."""
         loop = asyncio.get_running_loop()
-        began, first = loop.time(), self.lines[self._next].ts
+        began, first = loop.time(), self.lines[self._next].ts if self._next < len(self.lines) else 0
         while self._next < len(self.lines) and self.lines[self._next].ts < first + seconds * SECOND:
-            ahead = began + (self.lines[self._next].ts - first) / SECOND / SPEED - loop.time()
-            await asyncio.sleep(max(0.0, ahead))
+            await asyncio.sleep(began + (self.lines[self._next].ts - first) / SECOND / SPEED - loop.time())
             self._advance()
+        await asyncio.sleep(began + seconds / SPEED - loop.time())
 
     def _advance(self) -> None:
         line = self.lines[self._next]

@@ -16,6 +16,7 @@ from polaris.venues.served.server import Reply
 from polaris.venues.session import SessionSettings
 from polaris.views.quality import QualityMeter
 from tests.e2e.damaged_line import DamagedLine, drill, lines_of
+from tests.e2e.steady_time import steady
 
 WIRES = {"binance": "BTCUSDT", "coinbase": "BTC-USD", "kraken-v1": "XMR/USD", "bitstamp": "ethusd", "gemini": "BTCUSD", "binance-usdm": "BTCUSDT"}
 NUMBERED = ["binance", "binance-usdm", "coinbase"]
@@ -79,6 +80,7 @@ def others_stayed_live(made, wire: str) -> bool:
 
 
 @pytest.mark.parametrize("venue", WIRES)
+@steady
 async def test_an_undamaged_line_gives_the_venues_books(line, venue):
     async with drill(line(venue)) as made:
         wire = WIRES[venue]
@@ -88,6 +90,7 @@ async def test_an_undamaged_line_gives_the_venues_books(line, venue):
 
 
 @pytest.mark.parametrize("venue", NUMBERED)
+@steady
 async def test_1_a_dropped_frame_costs_the_books_it_may_have_held(line, venue):
     wire = WIRES[venue]
     fault = Once(is_book(venue, wire), lambda frame: [])
@@ -103,6 +106,7 @@ async def test_1_a_dropped_frame_costs_the_books_it_may_have_held(line, venue):
 
 
 @pytest.mark.parametrize("venue", NUMBERED)
+@steady
 async def test_2_swapped_frames_are_a_gap(line, venue):
     wire = WIRES[venue]
     held: list[bytes] = []
@@ -127,6 +131,7 @@ async def test_2_swapped_frames_are_a_gap(line, venue):
 
 
 @pytest.mark.parametrize("venue", [*NUMBERED, "bitstamp", "gemini"])
+@steady
 async def test_3_a_frame_that_comes_twice_changes_nothing(line, venue):
     wire = WIRES[venue]
     fault = Once(is_book(venue, wire), lambda frame: [frame, frame])
@@ -141,6 +146,7 @@ async def test_3_a_frame_that_comes_twice_changes_nothing(line, venue):
 
 
 @pytest.mark.parametrize("venue", WIRES)
+@steady
 async def test_4_and_11_a_cut_line_is_opened_again_and_the_old_book_is_replaced(line, venue):
     wire = WIRES[venue]
     served = line(venue)
@@ -155,6 +161,7 @@ async def test_4_and_11_a_cut_line_is_opened_again_and_the_old_book_is_replaced(
         assert served.connections == 2 and made.story(wire)[-3:] == ["DISCONNECTED closed", "SYNCING connect", "LIVE none"]
 
 
+@steady
 async def test_5_one_changed_digit_is_found_by_the_checksum_and_costs_that_book_only(line):
     wire = WIRES["kraken-v1"]
     changed = re.compile(rb'(\[\["\d+\.\d*?)([1-9])(\d*",")')
@@ -182,6 +189,7 @@ async def test_5_one_changed_digit_is_found_by_the_checksum_and_costs_that_book_
 
 
 @pytest.mark.parametrize("venue", ["binance", "coinbase", "bitstamp"])
+@steady
 async def test_6_ten_silent_seconds_with_pings_alive_make_a_book_stale(line, venue):
     wire = WIRES[venue]
     picks = is_book(venue, wire)
@@ -202,6 +210,7 @@ async def test_6_ten_silent_seconds_with_pings_alive_make_a_book_stale(line, ven
         assert len(live) >= 2, "downstream got a whole book again"
 
 
+@steady
 async def test_7_a_venues_clock_that_is_off_costs_nothing_and_is_measured(line):
     offsets = []
     for off in (0, 1_300_000_000):
@@ -224,6 +233,7 @@ async def test_7_a_venues_clock_that_is_off_costs_nothing_and_is_measured(line):
 
 
 @pytest.mark.parametrize("venue", ["binance", "bitstamp"])
+@steady
 async def test_8_a_book_left_crossed_is_given_up_after_two_seconds(line, venue):
     wire = WIRES[venue]
     served = line(venue)
@@ -248,6 +258,7 @@ async def test_8_a_book_left_crossed_is_given_up_after_two_seconds(line, venue):
 
 
 @pytest.mark.parametrize("venue", ["binance", "binance-usdm", "bitstamp"])
+@steady
 async def test_9_a_snapshot_older_than_the_buffer_is_asked_for_again(line, venue):
     wire = WIRES[venue]
     served = line(venue)
@@ -262,6 +273,7 @@ async def test_9_a_snapshot_older_than_the_buffer_is_asked_for_again(line, venue
 
 
 @pytest.mark.parametrize(("venue", "trades"), [("binance", True), ("coinbase", True), ("kraken-v1", False), ("bitstamp", True), ("gemini", False)])
+@steady
 async def test_10_without_a_snapshot_no_book_is_ever_live_and_trades_flow(line, venue, trades):
     served = line(venue)
     served.refuse = lambda tag: Reply(b'{"error":"none"}', 404) if tag.startswith("depth:") else None
@@ -273,6 +285,7 @@ async def test_10_without_a_snapshot_no_book_is_ever_live_and_trades_flow(line, 
 
 
 @pytest.mark.parametrize("venue", WIRES)
+@steady
 async def test_13_another_connection_takes_over_before_the_venue_ends_the_first_and_no_row_is_missing(line, venue):
     wire = WIRES[venue]
     served = line(venue)
@@ -309,6 +322,7 @@ def trades_of(served: DamagedLine) -> Rows:
 
 
 @pytest.mark.parametrize(("status", "asked_s"), [(429, "0.3"), (418, "0.5")])
+@steady
 async def test_14_a_venue_that_asks_us_to_stay_away_is_left_alone_so_long(line, status, asked_s, monkeypatch):
     served = line("binance")
     refused = []
@@ -331,6 +345,7 @@ async def test_14_a_venue_that_asks_us_to_stay_away_is_left_alone_so_long(line, 
         await made.until(lambda: made.agrees("BTCUSDT"))
 
 
+@steady
 async def test_15_a_maintenance_page_with_status_200_is_no_book(line):
     served = line("binance")
     pages = [Reply(b"<html>We are down for maintenance</html>"), Reply(b'{"code":0,"msg":"maintenance"}'), Reply(b"")]
@@ -343,6 +358,7 @@ async def test_15_a_maintenance_page_with_status_200_is_no_book(line):
         assert made.story("BTCUSDT") == ["SYNCING connect", "LIVE none"]
 
 
+@steady
 async def test_16_a_delisted_symbol_costs_no_other_symbol(line):
     served = line("binance")
     gone = is_book("binance", "ETHUSDT")
@@ -356,6 +372,7 @@ async def test_16_a_delisted_symbol_costs_no_other_symbol(line):
         assert made.feeds.sessions["binance"].connected
 
 
+@steady
 async def test_17_a_slow_reader_gets_every_trade_and_the_newest_books(line):
     served = line("binance")
     stall_s = 0.0
