@@ -38,6 +38,7 @@ from tests.e2e.small_exchange import (
     TWICE,
     SmallExchange,
 )
+from tests.e2e.steady_time import steadily
 
 KEY = Key(Secret("key"), Secret(b64encode(b"secret").decode()), Secret("passphrase"))
 WIRES = {"binance": "BTCUSDT", "kucoin": "BTC-USDT", "once": "BTC-USDT", "kraken": "BTC/USD"}
@@ -67,7 +68,7 @@ def orders_of(venue: str):
 
 
 def entry(venue: str, exchange: SmallExchange) -> OrderEntry:
-    return OrderEntry(orders_of(venue), exchange.url, Throttle(10_000, 100), timeout_s=0.1, pauses_s=PAUSES)
+    return OrderEntry(orders_of(venue), exchange.url, Throttle(10_000, 100), clock=time.time_ns, timeout_s=0.1, pauses_s=PAUSES)
 
 
 def intent(venue: str, number: int = 1, side: int = BUY) -> NewOrder:
@@ -94,7 +95,7 @@ def test_an_intent_becomes_at_most_one_order_and_the_desk_knows_which(venue, fau
             if isinstance(said, Report):
                 assert (said.state, said.side, said.price, said.lots, said.client) == (OPEN, BUY, 5_000_025, 1_234_567, order.client)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -106,7 +107,7 @@ def test_an_order_whose_answer_was_lost_is_found_by_its_name_and_never_sent_agai
             assert isinstance(said, Report) and said.state == OPEN
             assert sum(method == "POST" and not path.endswith("Orders") for method, path in exchange.asked) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize(("venue", "made"), [("binance", 0), ("kraken", 0), ("kucoin", 0), ("once", 1)])
@@ -120,7 +121,7 @@ def test_an_order_that_was_lost_is_known_not_to_be_there_or_is_sent_again_under_
                 assert (said.verdict, said.code) == (Verdict.REFUSED, "lost")
             assert len(exchange.orders) == made
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -132,7 +133,7 @@ def test_a_request_that_comes_after_we_gave_up_is_found_or_dead_before_its_order
             await exchange.quiet()
             assert len(exchange.orders) == isinstance(said, Report)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_what_a_second_try_is_answered_says_nothing_of_the_first(monkeypatch):
@@ -149,7 +150,7 @@ def test_what_a_second_try_is_answered_says_nothing_of_the_first(monkeypatch):
             await exchange.quiet()
             assert isinstance(said, Report) and len(exchange.orders) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -160,7 +161,7 @@ def test_an_order_that_the_venue_shows_late_is_not_taken_for_lost(venue):
             assert isinstance(await desk.place(intent(venue)), Report)
             assert len(exchange.orders) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", ["binance", "kucoin", "once"])
@@ -171,7 +172,7 @@ def test_an_order_that_came_twice_is_one_order(venue):
             assert isinstance(await desk.place(intent(venue)), Report)
             assert len(exchange.orders) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_a_request_ages_from_when_it_left_and_not_from_when_it_had_to_wait():
@@ -182,7 +183,7 @@ def test_a_request_ages_from_when_it_left_and_not_from_when_it_had_to_wait():
             assert isinstance(await desk.place(intent("binance")), Report)
             assert len(exchange.orders) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_an_order_whose_caller_was_cancelled_is_in_doubt_until_it_is_settled():
@@ -190,7 +191,8 @@ def test_an_order_whose_caller_was_cancelled_is_in_doubt_until_it_is_settled():
         async with SmallExchange("binance") as exchange, entry("binance", exchange) as desk:
             exchange.faults = [LATE]
             task = asyncio.create_task(desk.place(intent("binance")))
-            await asyncio.sleep(LATE_S / 3)  # it is on its way
+            while not exchange.asked:  # noqa: ASYNC110 - it is on its way
+                await asyncio.sleep(LATE_S / 10)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -198,7 +200,7 @@ def test_an_order_whose_caller_was_cancelled_is_in_doubt_until_it_is_settled():
             assert isinstance(await desk.settle("p7f3a2c-1"), Report)
             assert not desk.doubtful and len(exchange.orders) == 1
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -215,7 +217,7 @@ def test_an_order_of_a_process_that_ended_is_found_or_known_to_be_lost_and_never
                 assert isinstance(await desk.settle(intent(venue).client), Report) is made
                 assert len(exchange.orders) == made
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -228,7 +230,7 @@ def test_two_orders_are_on_their_way_side_by_side_and_each_is_itself(venue):
             assert isinstance(twice[0], Report) and isinstance(twice[1], Unavailable)
             assert len(exchange.orders) == 3
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_two_who_settle_the_same_order_hear_the_same():
@@ -238,7 +240,7 @@ def test_two_who_settle_the_same_order_hear_the_same():
             said = await asyncio.gather(desk.settle("p7f3a2c-1"), desk.settle("p7f3a2c-1"))
             assert [isinstance(each, Refusal) for each in said] == [True, True] and not desk.doubtful
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_nothing_else_is_placed_while_an_order_of_the_instrument_is_in_doubt():
@@ -253,7 +255,7 @@ def test_nothing_else_is_placed_while_an_order_of_the_instrument_is_in_doubt():
             assert isinstance(await desk.place(intent("kucoin", 2, SELL)), Report)
             assert [order["name"] for order in exchange.orders] == ["p7f3a2c-1", "p7f3a2c-2"]
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -268,7 +270,7 @@ def test_after_a_cancel_the_order_is_what_the_venue_says_it_is(venue, fault):
             assert isinstance(said, Report)
             assert (said.state == CANCELLED) == (exchange.orders[0]["state"] == "cancelled")
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_a_busy_venue_did_nothing_and_is_left_alone_as_long_as_it_asked():
@@ -280,7 +282,7 @@ def test_a_busy_venue_did_nothing_and_is_left_alone_as_long_as_it_asked():
             assert not exchange.orders and not desk.doubtful
             assert isinstance(await desk.place(intent("binance")), Report)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_a_venue_that_is_not_there_was_never_reached():
@@ -290,7 +292,7 @@ def test_a_venue_that_is_not_there_was_never_reached():
             assert isinstance(said, Refusal) and (said.verdict, said.code) == (Verdict.REFUSED, "unreachable")
             assert not desk.doubtful
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_an_answer_that_drips_is_cut_off_and_its_order_is_in_doubt():
@@ -315,7 +317,7 @@ def test_an_answer_that_drips_is_cut_off_and_its_order_is_in_doubt():
             assert isinstance(said, Refusal) and said.verdict is Verdict.DOUBT
             assert list(desk.doubtful) == ["p7f3a2c-1"]
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize("venue", WIRES)
@@ -331,7 +333,7 @@ def test_no_secret_and_no_signature_is_logged_at_any_level(venue, caplog):
             assert "signature=" not in caplog.text
 
     with caplog.at_level(logging.DEBUG):
-        asyncio.run(run())
+        steadily(run())
 
 
 def test_orders_to_another_machine_are_locked():
