@@ -13,6 +13,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
+from tests.e2e.steady_time import steady
 
 APPLE = VENUE.instruments(b'{"trades":{"AAPL":{"t":"2022-03-18T14:02:09Z","p":161.29,"s":100}}}', ["AAPL"], 0)
 
@@ -54,6 +55,7 @@ class Alpaca:
         return json_reply({"bars": {"AAPL": [bar(51), bar(52)] if more else [bar(53), bar(54)]}, "next_page_token": "QUFQTA==" if more else None})
 
 
+@steady
 async def test_missed_minutes_are_fetched_and_the_key_is_written_down_nowhere(tmp_path: Path, monkeypatch):
     monkeypatch.setenv(KEY_ID, "PKdevA")
     monkeypatch.setenv(SECRET, "sdevA")

@@ -11,6 +11,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
+from tests.e2e.steady_time import steady
 
 ITEM = Instrument(id=InstrumentId(0), key=Key("kucoin", Product.SPOT, "BTC", "USDT"), wire="BTC-USDT", price_decimals=2, quantity_decimals=4)
 
@@ -58,6 +59,7 @@ class Kucoin:
         writer.close()
 
 
+@steady
 async def test_an_expired_token_is_replaced_and_the_book_comes_alive():
     venue = Kucoin()
     server = await Server(venue).start()

@@ -22,6 +22,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
+from tests.e2e.steady_time import steady
 from tests.e2e.test_kucoin_token import ITEM as KUCOIN_ITEM
 from tests.e2e.test_kucoin_token import Kucoin
 
@@ -44,6 +45,7 @@ class Market:
         self.refuses = self.hides_its_book = False
         self._lags = lags_s  # of each connection, in turn
         self._lag: dict[Client, float] = {}
+        self._late: dict[Client, deque[bytes]] = {}
         self._past: deque[tuple[float, bytes]] = deque(maxlen=1000)
 
     def accepts(self, path: str) -> bool:
@@ -51,6 +53,7 @@ class Market:
 
     def opened(self, client: Client) -> None:
         self._lag[client] = self._lags[self.opens % len(self._lags)] if self._lags else 0.0
+        self._late[client] = deque()
         self.opens += 1
         self.clients.append(client)
         now = asyncio.get_running_loop().time()
@@ -89,7 +92,8 @@ class Market:
 
     def _tell(self, client: Client, frame: bytes, then: float) -> None:
         if self._lag[client]:
-            asyncio.get_running_loop().call_at(then + self._lag[client], client.send, frame)
+            self._late[client].append(frame)
+            asyncio.get_running_loop().call_at(then + self._lag[client], lambda: client.send(self._late[client].popleft()))
         else:
             client.send(frame)
 
@@ -143,6 +147,8 @@ class Scene:
         self.market, self._settings, self._slow_s, self._captures = market, settings, slow_s, captures or {}
         self.door = Door()
         self.batches: list[Rows] = []
+        self._story: list[str] = []
+        self._trades: list[int] = []
 
     async def __aenter__(self) -> "Scene":
         self.server = await Server(self.market).start()
@@ -162,6 +168,8 @@ class Scene:
 
     def _on_rows(self, rows: Rows) -> None:
         self.batches.append(rows.copy())
+        self._story += [f"{BOOK_STATE_NAMES[row['price']]} {REASON_NAMES[row['quantity']]}" for row in rows[rows["kind"] == STATUS]]
+        self._trades += rows["other"][rows["kind"] == TRADE].tolist()
         time.sleep(self._slow_s)
 
     async def _play(self) -> None:
@@ -174,7 +182,7 @@ class Scene:
             await asyncio.sleep(EVERY_S)
 
     async def until(self, true: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not true():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
@@ -195,11 +203,10 @@ class Scene:
         return np.concatenate([np.zeros(0, ROW), *self.batches])
 
     def trades(self) -> list[int]:
-        numbers: list[int] = self.rows["other"][self.rows["kind"] == TRADE].tolist()
-        return numbers
+        return self._trades
 
     def story(self) -> list[str]:
-        return [f"{BOOK_STATE_NAMES[row['price']]} {REASON_NAMES[row['quantity']]}" for row in self.rows[self.rows["kind"] == STATUS]]
+        return self._story
 
     def heard_every_trade_once(self) -> bool:
         numbers = self.trades()
@@ -213,6 +220,7 @@ class Scene:
 
 
 @pytest.mark.parametrize("lags_s", [(), (0.1, 0.0, 0.05), (0.0, 0.1, 0.02)])
+@steady
 async def test_roll_overs_are_not_seen_downstream_whichever_connection_is_later(lags_s):
     async with Scene(Market(*lags_s)) as scene:
         await scene.rolled_over(3)
@@ -224,6 +232,7 @@ async def test_roll_overs_are_not_seen_downstream_whichever_connection_is_later(
         assert scene.session.connected and scene.session.last_reason == "planned roll-over after 0.3 s"
 
 
+@steady
 async def test_while_none_can_follow_the_first_goes_on_and_it_is_tried_again():
     async with Scene(Market()) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -239,6 +248,7 @@ async def test_while_none_can_follow_the_first_goes_on_and_it_is_tried_again():
         assert scene.story() == ["SYNCING connect", "LIVE none"]
 
 
+@steady
 async def test_one_that_never_has_its_books_is_given_up_and_the_first_goes_on():
     async with Scene(Market()) as scene:
         await scene.until(lambda: scene.story()[-1:] == ["LIVE none"])
@@ -254,6 +264,7 @@ async def test_one_that_never_has_its_books_is_given_up_and_the_first_goes_on():
         assert scene.story() == ["SYNCING connect", "LIVE none"]
 
 
+@steady
 async def test_where_the_first_dies_the_one_that_follows_leads_at_once_and_the_gap_of_the_book_is_marked():
     async with Scene(Market(), replace(QUICK, follows_s=20.0)) as scene:
         await scene.until(lambda: scene.story()[-1:] == ["LIVE none"])
@@ -274,6 +285,7 @@ async def test_where_the_first_dies_the_one_that_follows_leads_at_once_and_the_g
         assert scene.heard_every_trade_once() and scene.has_the_book()
 
 
+@steady
 async def test_where_the_first_dies_before_another_is_open_it_is_a_reconnect_like_any():
     async with Scene(Market(), replace(QUICK, settles_s=5.0)) as scene:
         await scene.until(lambda: scene.session.succession)
@@ -285,6 +297,7 @@ async def test_where_the_first_dies_before_another_is_open_it_is_a_reconnect_lik
         assert len(set(numbers)) == len(numbers)
 
 
+@steady
 async def test_one_that_was_given_up_while_it_opened_says_nothing_when_it_opens_late():
     async with Scene(Market(), replace(QUICK, rollover_s=1.0)) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -300,6 +313,7 @@ async def test_one_that_was_given_up_while_it_opened_says_nothing_when_it_opens_
         assert len(set(numbers)) == len(numbers) and scene.has_the_book()
 
 
+@steady
 async def test_an_error_of_the_feed_that_follows_ends_the_run_with_that_error():
     async with Scene(Market()) as scene:
         make = scene.session._another
@@ -324,6 +338,7 @@ PHASES: dict[str, Callable[[Scene], object]] = {
 
 
 @pytest.mark.parametrize("phase", PHASES)
+@steady
 async def test_a_session_is_closed_at_any_moment_of_a_roll_over_and_leaves_no_socket_behind(phase):
     async with Scene(Market()) as scene:
         await scene.until(lambda: PHASES[phase](scene))
@@ -334,6 +349,7 @@ async def test_a_session_is_closed_at_any_moment_of_a_roll_over_and_leaves_no_so
         assert scene.heard_every_trade_once()
 
 
+@steady
 async def test_a_reader_slower_than_the_market_hears_every_trade_once_through_roll_overs():
     async with Scene(Market(0.05, 0.0), replace(QUICK, follows_s=20.0), slow_s=0.1) as scene:
         await scene.rolled_over(1)
@@ -342,6 +358,7 @@ async def test_a_reader_slower_than_the_market_hears_every_trade_once_through_ro
         assert scene.heard_every_trade_once() and scene.has_the_book()
 
 
+@steady
 async def test_a_session_that_keeps_a_capture_leaves_and_comes_back_with_a_marked_gap(tmp_path):
     with CaptureWriter(tmp_path / "kept.jsonl", "binance", None, 0) as writer:
         async with Scene(Market(), captures={"binance": writer}) as scene:
@@ -349,6 +366,7 @@ async def test_a_session_that_keeps_a_capture_leaves_and_comes_back_with_a_marke
             assert scene.story()[:5] == ["SYNCING connect", "LIVE none", "DISCONNECTED closed", "SYNCING connect", "LIVE none"]
 
 
+@steady
 async def test_each_connection_that_follows_has_a_token_of_its_own():
     venue = Kucoin()
     server = await Server(venue).start()

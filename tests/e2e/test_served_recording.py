@@ -19,6 +19,7 @@ from polaris.venues.replay import Replay
 from polaris.venues.served.recording import RecordingVenue, serve_recording
 from polaris.venues.session import FastClock, SessionSettings, WallClock
 from tests.e2e import small_captures
+from tests.e2e.steady_time import steady
 
 COINBASE = "coinbase_advanced_20260809.jsonl.gz"
 SPOT = "binance_spot_btcusdt_20240808.gz"
@@ -78,6 +79,7 @@ def as_text(book: Book, item) -> dict:
 
 
 @pytest.mark.parametrize(("name", "venue"), [(COINBASE, "coinbase"), (SPOT, "binance")])
+@steady
 async def test_our_sessions_build_the_expected_books_from_a_served_recording(test_data, name, venue):
     expected = json.loads((test_data / "ws" / "expected_books.json").read_text())[name]["final"]
     feeds, books, alive = await run_once(test_data / "ws" / name, venue)
@@ -115,6 +117,7 @@ def same_books(path, feeds: LiveFeeds, books: dict[str, Book]) -> set[str]:
 
 
 @pytest.mark.parametrize("venue", small_captures.WIRES)
+@steady
 async def test_a_capture_of_any_venue_comes_alive_with_its_books(tmp_path, venue):
     expected = small_captures.write(tmp_path / "small", venue)
     feeds, books, alive = await run_once(tmp_path / "small", venue)
@@ -127,6 +130,7 @@ async def test_a_capture_of_any_venue_comes_alive_with_its_books(tmp_path, venue
 
 
 @pytest.mark.parametrize("venue", small_captures.WIRES)
+@steady
 async def test_a_client_of_any_venue_that_lost_its_book_gets_it_again(tmp_path, venue):
     small_captures.write(tmp_path / "small", venue)
     feeds, books, alive = await run_once(tmp_path / "small", venue, speed=4, torn=20)
@@ -136,6 +140,7 @@ async def test_a_client_of_any_venue_that_lost_its_book_gets_it_again(tmp_path, 
 
 
 @pytest.mark.parametrize(("name", "venue", "speed", "torn"), ALL)
+@steady
 async def test_every_recording_comes_alive_with_the_books_of_its_replay(test_data, name, venue, speed, torn):
     path = test_data / "ws" / name
     feeds, books, alive = await run_once(path, venue)
@@ -146,6 +151,7 @@ async def test_every_recording_comes_alive_with_the_books_of_its_replay(test_dat
 
 
 @pytest.mark.parametrize(("name", "venue", "speed", "torn"), [each for each in ALL if each[2]])
+@steady
 async def test_a_client_that_lost_its_book_gets_it_again_as_it_stands_then(test_data, name, venue, speed, torn):
     path = test_data / "ws" / name
     feeds, books, alive = await run_once(path, venue, speed=speed, torn=torn)
@@ -164,6 +170,7 @@ async def test_busy_polling_hears_the_same_and_ends_with_the_stream(test_data):
 
 
 @pytest.mark.parametrize("name", [COINBASE, SPOT, FOUR, "binance_usdm_btcusdt_20240808.gz", "binance_cm_btcusd_perp_20240808.gz"])
+@steady
 async def test_a_client_learns_the_very_instruments_that_a_replay_knows(test_data, name):
     path = test_data / "ws" / name
     venue = next((venue for part, venue in (("usdm", "binance-usdm"), ("_cm_", "binance-coinm"), ("spot", "binance")) if part in name), "coinbase")
@@ -172,6 +179,7 @@ async def test_a_client_learns_the_very_instruments_that_a_replay_knows(test_dat
         assert await discover({venue: served.endpoint}, {venue: [item.wire for item in known]}) == known
 
 
+@steady
 async def test_every_symbol_of_a_recording_with_recorded_snapshots_comes_alive(test_data):
     feeds, _, alive = await run_once(test_data / "ws" / FOUR, "binance")
     stats = feeds.feeds["binance"].stats
@@ -180,6 +188,7 @@ async def test_every_symbol_of_a_recording_with_recorded_snapshots_comes_alive(t
     assert sum(one.checksums_failed for one in stats.symbols.values()) == 0
 
 
+@steady
 async def test_a_strangers_client_hears_every_coinbase_frame_in_order_and_a_normal_close(test_data):
     path = test_data / "ws" / COINBASE
     async with await serve_recording(path, 0) as served:
@@ -189,6 +198,7 @@ async def test_a_strangers_client_hears_every_coinbase_frame_in_order_and_a_norm
     assert code == 1000
 
 
+@steady
 async def test_every_client_gets_a_play_of_its_own_from_the_start(test_data):
     path = test_data / "ws" / FOUR
     async with await serve_recording(path, 0) as served:
@@ -198,12 +208,14 @@ async def test_every_client_gets_a_play_of_its_own_from_the_start(test_data):
     assert first == second == (recorded_frames(path), 1000)
 
 
+@steady
 async def test_a_raw_stream_is_sent_without_its_wrapper(test_data):
     async with await serve_recording(test_data / "ws" / FOUR, 0) as served:
         heard, _ = await hear_all(served.endpoint.ws_url + "/ws/nknusdt@depth")
     assert all("stream" not in json.loads(frame) for frame in heard) and json.loads(heard[0])["e"] == "depthUpdate"
 
 
+@steady
 async def test_a_subscription_on_an_open_stream_starts_the_play_and_is_answered(test_data):
     async with await serve_recording(test_data / "ws" / FOUR, 0) as served:
         heard, _ = await hear_all(served.endpoint.ws_url + "/stream", json.dumps({"method": "SUBSCRIBE", "params": ["a@trade"], "id": 7}))
@@ -211,6 +223,7 @@ async def test_a_subscription_on_an_open_stream_starts_the_play_and_is_answered(
     assert len(heard) == 266
 
 
+@steady
 async def test_a_silent_client_hears_nothing_until_it_subscribes(test_data):
     async with await serve_recording(test_data / "ws" / COINBASE, 0) as served, connect(served.endpoint.ws_url) as socket:
         with pytest.raises(TimeoutError):
@@ -218,6 +231,7 @@ async def test_a_silent_client_hears_nothing_until_it_subscribes(test_data):
         assert served.venue.plays == 0
 
 
+@steady
 async def test_recorded_documents_are_served_and_missing_ones_made_from_the_numbers_seen(test_data):
     async with await serve_recording(test_data / "ws" / SPOT, 0, venue="binance") as served, httpx.AsyncClient(base_url=served.endpoint.rest_url) as client:
         snapshot = (await client.get("/api/v3/depth?symbol=BTCUSDT&limit=5000")).json()
@@ -237,6 +251,7 @@ def small_capture(path, frames: int, every_ns: int) -> None:
 
 
 @pytest.mark.parametrize(("speed", "least", "most"), [(2.0, 0.45, 1.2), (0, 0.0, 0.4)])
+@steady
 async def test_frames_come_at_their_recorded_pace_times_the_speed(tmp_path, speed, least, most):
     small_capture(tmp_path / "slow", 11, 100_000_000)
     async with await serve_recording(tmp_path / "slow", speed) as served:
@@ -247,6 +262,7 @@ async def test_frames_come_at_their_recorded_pace_times_the_speed(tmp_path, spee
     assert least <= took <= most
 
 
+@steady
 async def test_a_looping_recording_asks_the_client_to_come_again(tmp_path):
     small_capture(tmp_path / "loop", 3, 1)
     async with await serve_recording(tmp_path / "loop", 0, loop=True) as served:
@@ -255,6 +271,7 @@ async def test_a_looping_recording_asks_the_client_to_come_again(tmp_path):
         assert await hear_all(served.endpoint.ws_url, "{}") == first
 
 
+@steady
 async def test_a_client_that_does_not_read_holds_back_its_play_and_no_one_elses(tmp_path):
     with CaptureWriter(tmp_path / "big", "COINBASE", {}, 10**18) as capture:
         capture.send("ws", 10**18, '{"type":"subscribe","product_ids":["BTC-USD"],"channel":"heartbeats"}')

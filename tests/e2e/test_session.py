@@ -17,6 +17,7 @@ from polaris.venues.rest import Rest
 from polaris.venues.served.server import Client, Reply, Server
 from polaris.venues.session import Session, SessionSettings, WallClock, backoff_s
 from polaris.venues.throttle import Throttle
+from tests.e2e.steady_time import steady
 
 QUICK = SessionSettings(backoff_first_s=0.01, backoff_most_s=0.05, tick_s=0.01, silence_s=5.0)
 
@@ -128,6 +129,7 @@ class Scene:
                 await asyncio.sleep(0.005)
 
 
+@steady
 async def test_frames_reach_the_feed_in_order_with_times_that_never_fall_and_rows_are_handed_over():
     async with Scene() as scene:
         scene.venue.on_open = lambda client: [client.send(f"{number}") for number in range(500)]
@@ -139,6 +141,7 @@ async def test_frames_reach_the_feed_in_order_with_times_that_never_fall_and_row
         assert len(scene.feed.rows) == 0
 
 
+@steady
 async def test_wishes_are_carried_out_in_order_and_answers_come_back():
     async with Scene() as scene:
         scene.feed.on_connected = [Send("one"), Fetch("/document", "good"), Send("two"), Fetch("/nothing", "missing")]
@@ -147,6 +150,7 @@ async def test_wishes_are_carried_out_in_order_and_answers_come_back():
         assert sorted(scene.feed.told[1:]) == [("response", "good", b"document", 200), ("response", "missing", b"no such thing", 404)]
 
 
+@steady
 async def test_more_messages_than_the_venue_takes_wait_their_turn_in_order():
     settings = SessionSettings(tick_s=0.01, messages_per_second=50, messages_burst=2)
     async with Scene(settings) as scene:
@@ -157,6 +161,7 @@ async def test_more_messages_than_the_venue_takes_wait_their_turn_in_order():
         assert asyncio.get_running_loop().time() - began >= 6 / 50 - 0.02
 
 
+@steady
 async def test_a_cut_connection_is_opened_again_and_the_feed_told_both():
     async with Scene() as scene:
         await scene.until(lambda: scene.session.connected)
@@ -166,6 +171,7 @@ async def test_a_cut_connection_is_opened_again_and_the_feed_told_both():
         assert scene.feed.told == [("connected",), ("disconnected",), ("connected",)]
 
 
+@steady
 async def test_the_rows_of_a_disconnection_are_handed_over_at_once():
     async with Scene(SessionSettings(backoff_first_s=10, tick_s=0.01)) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -174,6 +180,7 @@ async def test_the_rows_of_a_disconnection_are_handed_over_at_once():
         await scene.until(lambda: scene.batches == [1])
 
 
+@steady
 async def test_silence_is_death_and_a_ping_is_life():
     settings = SessionSettings(backoff_first_s=0.01, tick_s=0.01, silence_s=0.3)
     async with Scene(settings) as scene:
@@ -196,6 +203,7 @@ async def test_silence_is_death_and_a_ping_is_life():
             task.cancel()
 
 
+@steady
 async def test_a_feed_that_trusts_its_stream_no_more_gets_a_new_one():
     async with Scene() as scene:
         await scene.until(lambda: scene.session.connected)
@@ -205,11 +213,13 @@ async def test_a_feed_that_trusts_its_stream_no_more_gets_a_new_one():
         await scene.until(lambda: scene.session.connects == 2)
 
 
+@steady
 async def test_a_connection_is_rolled_over_before_the_venue_would_end_it():
     async with Scene(SessionSettings(backoff_first_s=0.01, tick_s=0.01, rollover_s=0.1)) as scene:
         await scene.until(lambda: scene.session.connects >= 3)
 
 
+@steady
 async def test_the_venues_reason_for_closing_is_kept():
     async with Scene(SessionSettings(backoff_first_s=10, tick_s=0.01)) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -219,6 +229,7 @@ async def test_the_venues_reason_for_closing_is_kept():
 
 
 @pytest.mark.parametrize(("code", "ends"), [(WSCloseCode.OK, True), (WSCloseCode.SERVICE_RESTART, False)])
+@steady
 async def test_only_a_normal_close_ends_a_stream_with_an_end(code, ends):
     async with Scene(SessionSettings(backoff_first_s=0.01, tick_s=0.01, ends_on_normal_close=True)) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -227,6 +238,7 @@ async def test_only_a_normal_close_ends_a_stream_with_an_end(code, ends):
         assert scene.task.done() == ends
 
 
+@steady
 async def test_an_error_of_ours_ends_the_session_with_that_error():
     async with Scene() as scene:
         scene.feed.fails_on = b"poison"
@@ -236,6 +248,7 @@ async def test_an_error_of_ours_ends_the_session_with_that_error():
         assert scene.feed.frames() == [b"fine"]
 
 
+@steady
 async def test_attempts_are_capped_in_their_window():
     settings = SessionSettings(backoff_first_s=0.001, backoff_most_s=0.001, attempts_most=4, attempts_window_s=60, tick_s=0.01)
     async with Scene(settings) as scene:
@@ -245,6 +258,7 @@ async def test_attempts_are_capped_in_their_window():
         assert scene.session.connects == 4
 
 
+@steady
 async def test_a_closed_session_ends_at_once_even_while_it_waits():
     async with Scene(SessionSettings(backoff_first_s=60, tick_s=0.01)) as scene:
         await scene.until(lambda: scene.session.connected)
@@ -254,6 +268,7 @@ async def test_a_closed_session_ends_at_once_even_while_it_waits():
         await asyncio.wait_for(scene.task, 1)
 
 
+@steady
 async def test_a_venue_that_is_not_there_is_asked_again_and_the_reason_said():
     feed, rest = Feed(), Rest("http://127.0.0.1:9", Throttle(10, 10))
     session = Session(feed, "ws://127.0.0.1:9", rest, lambda feed: None, settings=QUICK)
@@ -265,6 +280,7 @@ async def test_a_venue_that_is_not_there_is_asked_again_and_the_reason_said():
     await rest.close()
 
 
+@steady
 async def test_a_venue_that_hangs_up_during_the_handshake_is_asked_again_and_the_feed_hears_nothing():
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -284,6 +300,7 @@ async def test_a_venue_that_hangs_up_during_the_handshake_is_asked_again_and_the
     server.close()
 
 
+@steady
 async def test_closing_does_not_wait_for_a_venue_that_never_answers():
     test_is_over = asyncio.Event()
 
@@ -305,6 +322,7 @@ async def test_closing_does_not_wait_for_a_venue_that_never_answers():
     server.close()
 
 
+@steady
 async def test_a_port_that_is_taken_is_named():
     first = await Server(Venue()).start()
     with pytest.raises(Unavailable, match=f"port {first.port} on 127.0.0.1 can't be opened"):
@@ -312,6 +330,7 @@ async def test_a_port_that_is_taken_is_named():
     await first.close()
 
 
+@steady
 async def test_a_message_in_several_frames_is_one_message():
     async def in_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         import base64
@@ -341,6 +360,7 @@ async def test_a_message_in_several_frames_is_one_message():
     server.close()
 
 
+@steady
 async def test_a_client_that_does_not_read_is_dropped_with_a_reason():
     venue = Venue()
     server = await Server(venue, queue_bytes=200_000).start()

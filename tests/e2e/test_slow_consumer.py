@@ -16,6 +16,7 @@ from polaris.domain.market import BOOK_STATE_NAMES, CLEAR, DEPTH, REASON_NAMES, 
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
+from tests.e2e.steady_time import steady
 
 ITEMS = Instruments(
     [
@@ -75,8 +76,7 @@ class Market:
         """Changes come when they are due, whether anybody kept pace or not."""
         began = time.perf_counter()
         for n in range(CHANGES):
-            while time.perf_counter() < began + n * EVERY_S:  # noqa: ASYNC110 - the market's own time
-                await asyncio.sleep(0)
+            await asyncio.sleep(max(0.0, began + n * EVERY_S - time.perf_counter()))
             self.change("FASTUSDT", n)
             if n % 10 == 0:
                 self.trade()
@@ -130,6 +130,7 @@ def bids(rows: Rows, i: int) -> dict[int, int]:
     return {price // 100: lots // 100 for price, lots in book.bids()}
 
 
+@steady
 async def test_a_consumer_slower_than_the_market_gets_every_trade_and_the_newest_books():
     market, feeds, rows = await heard_by(lambda rows: time.sleep(0.002 * len(rows)), patience_s=0.02)
     trades = rows[rows["kind"] == TRADE]
@@ -142,12 +143,14 @@ async def test_a_consumer_slower_than_the_market_gets_every_trade_and_the_newest
     assert (depth(rows, 0)["flags"] & CLEAR).astype(bool).sum() == 1 + conflated, "and followed by a book that replaces"
 
 
+@steady
 async def test_the_books_that_did_not_change_much_lose_nothing():
     _, feeds, rows = await heard_by(lambda rows: time.sleep(0.002 * len(rows)), patience_s=0.02)
     assert story(rows, 1) == FIRST and feeds.feeds["binance"].stats.symbols["CALMUSDT"].conflated == 0
     assert len(depth(rows, 1)) == 2 * LEVELS + CHANGES // 100
 
 
+@steady
 async def test_a_consumer_who_stalled_once_is_given_what_came_meanwhile_conflated_and_everything_after_it():
     stalled = []
 
@@ -163,12 +166,14 @@ async def test_a_consumer_who_stalled_once_is_given_what_came_meanwhile_conflate
     assert (rows["kind"] == TRADE).sum() == market.trades
 
 
+@steady
 async def test_a_consumer_who_keeps_pace_gets_every_change_as_it_was():
     _, feeds, rows = await heard_by(lambda rows: None, patience_s=30.0)
     assert story(rows, 0) == FIRST and len(depth(rows, 0)) == 2 * LEVELS + CHANGES
     assert feeds.inbox.left_out == 0
 
 
+@steady
 async def test_a_consumer_who_fails_while_he_is_behind_ends_the_run_with_his_error():
     heard = []
 
