@@ -62,7 +62,7 @@ class FixClient:
         signature = hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest() + spoil
         self.say("A", (98, 0), (108, 30), (553, key), (95, len(signature)), (96, signature), time=time)
 
-    async def hear(self, kind: str = "", seconds: float = 10, **wanted: str) -> dict[int, str]:
+    async def hear(self, kind: str = "", seconds: float = 60, **wanted: str) -> dict[int, str]:
         """The next message of this type, with these values: t11="a1". Those before it are kept in `heard`."""
         async with asyncio.timeout(seconds):
             while True:
@@ -77,7 +77,7 @@ class FixClient:
                     return found
                 self.heard.append(found)
 
-    async def is_closed(self, seconds: float = 10) -> list[dict[int, str]]:
+    async def is_closed(self, seconds: float = 60) -> list[dict[int, str]]:
         """What was said until the line was closed."""
         said = []
         while True:

@@ -22,6 +22,7 @@ from polaris.exchange.marketdata import MarketData
 from tests.unit.exchange.gateway import bare
 from tests.unit.exchange.gateway.bare import Bare
 
+HOUR = 3_600_000_000_000
 LOWEST = {"BTCUSDT": "40000", "ETHUSDT": "1000"}
 RULES = replace(bare.RULES, listings=tuple(replace(listing, lowest_price=LOWEST[listing.symbol]) for listing in bare.RULES.listings))
 
@@ -55,6 +56,10 @@ class SmallVenue:
     def clock(self) -> int:
         return time.time_ns() + self.ahead
 
+    def to_the_hour(self) -> None:
+        """Move the clock on to the next full hour: no minute ends while a test looks at one."""
+        self.ahead += HOUR - self.clock() % HOUR
+
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.server.port}"
@@ -87,7 +92,7 @@ class SmallVenue:
         return bids, asks
 
 
-async def until(what: Callable[[], bool], seconds: float = 20) -> None:
+async def until(what: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
         while not what():  # noqa: ASYNC110 - nobody tells when another's client has heard

@@ -68,6 +68,7 @@ async def test_hundreds_of_silent_lines_keep_their_places_for_a_minute_at_most(m
 
 async def test_a_client_who_asks_and_does_not_read_is_not_worked_for():
     async with SmallVenue() as here, lines(here.server.port) as ((_, writer),):
+        here.to_the_hour()  # what an address has used is counted by the minute
         server = here.server._http
         asked = 0
         connection = None
@@ -112,7 +113,7 @@ async def test_no_more_sockets_open_than_may_and_who_is_sent_away_is_counted():
         told = []
         for reader, writer in opened:
             writer.write(HANDSHAKE % b"/ws/btcusdt@trade")
-            told.append((await asyncio.wait_for(reader.readline(), 10))[9:12])
+            told.append((await asyncio.wait_for(reader.readline(), 60))[9:12])
         assert told == [b"101"] * 3 + [b"404"] * 2
         assert here.server._http.sent_away == {MANY_SOCKETS: 2} and len(here.server.sockets.open) == 3
         assert await pinged(here)
@@ -138,7 +139,7 @@ async def test_a_slow_reader_of_the_market_is_dropped_and_the_other_hears_every_
             await asyncio.sleep(0.01)
             assert trades < 200_000, "a slow reader is never dropped"
         assert "slow reader" in slow.reason and here.server.sockets.dropped == [slow.reason]
-        numbers = [json.loads((await asyncio.wait_for(reads.receive(), 10)).data)["t"] for _ in range(trades)]
+        numbers = [json.loads((await asyncio.wait_for(reads.receive(), 60)).data)["t"] for _ in range(trades)]
         assert numbers == list(range(numbers[0], numbers[0] + trades))
 
 
@@ -152,7 +153,7 @@ async def test_no_more_fix_lines_than_may_and_a_place_given_back_is_taken_again(
             await until(lambda: len(desk.acceptor.lines) == 5)
             async with lines(desk.acceptor.port, 3) as late:
                 for reader, _ in late:
-                    assert await asyncio.wait_for(reader.read(), 10) == b""
+                    assert await asyncio.wait_for(reader.read(), 60) == b""
             desk.order("a1")
             assert (await desk.client.hear("8"))[39] == "0"
         await until(lambda: len(desk.acceptor.lines) == 1)
@@ -177,7 +178,7 @@ async def test_a_logon_that_comes_byte_by_byte_has_ten_seconds():
             await asyncio.sleep(0)
         await until(lambda: len(desk.acceptor.lines) == 2)
         desk.here.ahead += acceptor.LOGON_NS
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), 60) == b""
         await until(lambda: len(desk.acceptor.lines) == 1)
 
 
@@ -215,7 +216,7 @@ async def test_a_fix_line_that_is_half_closed_or_reset_is_let_go(half):
             other.write(half + b" ")
             writer.write_eof()
             with contextlib.suppress(ConnectionError):
-                assert await asyncio.wait_for(reader.read(), 10) == b""
+                assert await asyncio.wait_for(reader.read(), 60) == b""
             other.transport.abort()
             await until(lambda: len(desk.acceptor.lines) == 1)
         desk.order("a1")
