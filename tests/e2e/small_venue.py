@@ -35,6 +35,7 @@ class SmallVenue:
         self._life_ns = life_ns
         self._limits = limits or Limits(weight_per_minute=10**6)
         self.ahead = 0
+        self._stopped = 0
 
     async def __aenter__(self) -> Self:
         self.broadcast = Broadcast(MarketData(self._core.engine._arena))
@@ -54,7 +55,11 @@ class SmallVenue:
         self.venue.close()
 
     def clock(self) -> int:
-        return time.time_ns() + self.ahead
+        return (self._stopped or time.time_ns()) + self.ahead
+
+    def stop_the_clock(self) -> None:
+        """From now on only `ahead` moves it: no second ends while a test fills one."""
+        self._stopped = time.time_ns()
 
     def to_the_hour(self) -> None:
         """Move the clock on to the next full hour: no minute ends while a test looks at one."""

@@ -215,6 +215,7 @@ async def test_names_that_are_no_streams_are_passed_over_where_a_socket_opens():
 
 async def test_more_than_five_messages_in_a_second_end_the_connection():
     async with SmallVenue() as here, connect(here.ws + "/ws") as socket:
+        here.stop_the_clock()
         with pytest.raises(ConnectionClosed) as closed:
             for number in range(20):
                 await socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": number}))

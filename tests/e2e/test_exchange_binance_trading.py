@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from polaris.exchange.gateway.binance.limits import Limits
-from tests.e2e.small_venue import SmallVenue
+from tests.e2e.small_venue import SmallVenue, until
 
 with warnings.catch_warnings(action="ignore"):  # python-binance asks for what websockets calls deprecated
     from binance import AsyncClient, BinanceSocketManager
@@ -63,7 +63,11 @@ async def through_python_binance(here, monkeypatch, account=1, **credentials):
     try:
         yield client
     finally:
-        await client.close_connection()
+        closing = asyncio.create_task(client.close_connection())
+        while not (await asyncio.wait({closing}, timeout=0.1))[0]:
+            if client.ws_api and client.ws_api.ws:
+                await client.ws_api.ws.send('{"id":"bye","method":"ping"}')  # it closes after one message more, or ten seconds
+        closing.result()
 
 
 def ed25519(here, account=1):
@@ -214,13 +218,19 @@ async def test_ccxt_pro_hears_of_its_orders_trades_and_balance(here):
         watched = asyncio.create_task(client.watch_orders(PAIR))
         trades = asyncio.create_task(client.watch_my_trades(PAIR))
         balance = asyncio.create_task(client.watch_balance())
-        async with asyncio.timeout(20):
-            while not here.venue._watchers:  # noqa: ASYNC110 - nobody tells when the client has subscribed
-                await asyncio.sleep(0.01)
+
+        def waits_for(*names):
+            """Whether it is to be woken by messages of these kinds: what comes before, nobody hears."""
+            return all(any(name in each for socket in client.clients.values() for each in socket.futures) for name in names)
+
+        async with asyncio.timeout(60):
+            await until(lambda: here.venue._watchers and waits_for("orders", "myTrades", "balance"))
             placed = await client.create_order(PAIR, "limit", "buy", 0.01, 50_000)
             assert [(order["id"], order["status"]) for order in await watched] == [(placed["id"], "open")]
+            watched = asyncio.create_task(client.watch_orders(PAIR))
+            await until(lambda: waits_for("orders"))
             await other.create_order(PAIR, "market", "sell", 0.01)
-            order = (await client.watch_orders(PAIR))[0]
+            order = (await watched)[0]
             assert (order["id"], order["status"], order["filled"]) == (placed["id"], "closed", 0.01)
             (trade,) = await trades
             assert (trade["order"], trade["takerOrMaker"], trade["price"], trade["amount"]) == (placed["id"], "maker", 50_000, 0.01)
@@ -271,14 +281,14 @@ async def test_python_binance_trades_over_the_websocket_api_and_hears_of_it(here
         order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "50000"}
         placed = await client.ws_create_order(**order)
         assert placed["status"] == "NEW"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             first, second = await user.recv(), await user.recv()
         assert (first["e"], first["x"], first["i"]) == ("executionReport", "NEW", placed["orderId"])
         assert second["e"] == "outboundAccountPosition"
         assert (await client.ws_get_order(symbol="BTCUSDT", orderId=placed["orderId"]))["status"] == "NEW"
         assert (await client.ws_get_account())["accountType"] == "SPOT"
         assert (await client.ws_cancel_order(symbol="BTCUSDT", orderId=placed["orderId"]))["status"] == "CANCELED"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await user.recv())["x"] == "CANCELED"
 
 
@@ -286,7 +296,7 @@ async def test_python_binance_places_and_cancels_an_oco_and_hears_of_the_list(he
     async with through_python_binance(here, monkeypatch, 1) as client, BinanceSocketManager(client).user_socket() as user:
         placed = await client.create_oco_order(**OCO)
         assert [report["status"] for report in placed["orderReports"]] == ["NEW", "NEW"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             heard = [(await user.recv())["e"] for _ in range(4)]
         assert heard == ["executionReport", "executionReport", "listStatus", "outboundAccountPosition"]
         assert len(await client.get_open_orders(symbol="BTCUSDT")) == 2
