@@ -13,13 +13,12 @@ from typing import TextIO
 
 import pytest
 
+from tests.e2e.command import here as polaris
+from tests.e2e.command import process
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "exchange"
 PORTS = "[exchange]\nbinance_port = 0\ncoinbase_port = 0\nfix_port = 0\n"
-
-
-def polaris(*arguments: str, **more) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "polaris", *arguments], check=False, capture_output=True, text=True, timeout=120, **more)
 
 
 class Running:
@@ -43,15 +42,18 @@ class Running:
         return re.search(rf"^{dialect} +(\S+)$", self.log.read_text(), re.MULTILINE)[1]
 
     def ask(self, *arguments: str) -> dict:
-        done = polaris("exchange", *arguments, "--data", "data", "--json", cwd=self.folder)
+        done = self.says(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def says(self, *arguments: str) -> subprocess.CompletedProcess:
+        return polaris("exchange", *arguments, "--data", str(self.folder / "data"))
 
     def end(self, how: int = signal.SIGTERM) -> int:
         with self._out:
             if self.process.poll() is None:
                 self.process.send_signal(how)
-            return self.process.wait(60)
+            return self.process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +63,10 @@ def exchange(tmp_path_factory):
         running.key = running.ask("keys", "add", "200")
         running.ask("deposit", "200", "USDT", "100000")
         running.ask("deposit", "200", "BTC", "1")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while running.ask("status")["orders_alive"] < 50:  # the market fills itself
             assert time.monotonic() < deadline
+            time.sleep(0.1)
         yield running
     finally:
         code = running.end()
@@ -72,7 +75,7 @@ def exchange(tmp_path_factory):
 
 def bot(exchange: Running, script: str, address: str) -> list[str]:
     key = exchange.key
-    done = subprocess.run([sys.executable, EXAMPLES / script, address, key["key"], key["secret"]], check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, EXAMPLES / script, address, key["key"], key["secret"]], check=False, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr[-2000:]
     return [line.split()[0] for line in done.stdout.splitlines()]
 
@@ -102,17 +105,17 @@ def test_the_operator_pays_halts_kills_and_is_told_what_he_did_wrong(exchange):
         (("deposit", "99999", "USDT", "1"), "account is 99999; expected 1 to"),
         (("phase", "open"), "phase is 'open'; expected one of continuous, auction, halted, closed"),
     ):
-        done = polaris("exchange", *wrong, "--data", "data", cwd=exchange.folder)
+        done = exchange.says(*wrong)
         assert done.returncode == 2 and said in done.stderr.replace("\n", " "), done.stderr
 
 
 def test_keys_are_listed_without_their_secrets_and_can_be_taken_back(exchange):
     key = exchange.ask("keys", "add", "202", "--scopes", "read", "--label", "looks on")
-    listed = polaris("exchange", "keys", "ls", "--data", "data", cwd=exchange.folder).stdout
+    listed = exchange.says("keys", "ls").stdout
     assert key["secret"] not in listed and "looks on" in listed
     assert (exchange.folder / "data" / "exchange" / "polaris" / "keys.json").stat().st_mode & 0o077 == 0
     exchange.ask("keys", "remove", key["key"][:10])
-    assert "looks on" not in polaris("exchange", "keys", "ls", "--data", "data", cwd=exchange.folder).stdout
+    assert "looks on" not in exchange.says("keys", "ls").stdout
 
 
 def test_nothing_is_lost_by_a_kill_and_nothing_by_a_stop(tmp_path):
@@ -123,7 +126,7 @@ def test_nothing_is_lost_by_a_kill_and_nothing_by_a_stop(tmp_path):
     assert running.ask("account", "200")["balances"]["USDT"]["free"] == "1234.50000000"
     running.ask("deposit", "200", "USDT", "1")
     assert running.ask("stop") == {"stopping": True}
-    assert running.process.wait(60) == 0 == running.end()
+    assert running.process.wait(120) == 0 == running.end()
     running = Running(tmp_path)
     assert running.ask("account", "200")["balances"]["USDT"]["free"] == "1235.50000000"
     assert running.end() == 0
@@ -135,12 +138,13 @@ def test_a_standby_takes_the_place_of_the_leader_when_it_is_promoted(tmp_path):
     pipes = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen([*exchange, "--data", "data"], **pipes) as leader, ended(leader, signal.SIGKILL):
         told(leader.stdout, "state")
-        assert polaris("exchange", "deposit", "3", "BTC", "0.5", "--data", "data", cwd=tmp_path).returncode == 0
+        data = ("--data", str(tmp_path / "data"))
+        assert polaris("exchange", "deposit", "3", "BTC", "0.5", *data).returncode == 0
         with subprocess.Popen([*exchange, "standby", "--data", "data"], **pipes) as standby, ended(standby, signal.SIGTERM):
             told(standby.stderr, "following")
-            assert polaris("exchange", "promote", "--data", "data", cwd=tmp_path).returncode == 0
+            assert polaris("exchange", "promote", *data).returncode == 0
             told(standby.stdout, "state")
-            account = json.loads(polaris("exchange", "account", "3", "--data", "data", "--json", cwd=tmp_path).stdout)
+            account = json.loads(polaris("exchange", "account", "3", *data, "--json").stdout)
             assert account["balances"]["BTC"]["free"] == "0.50000000"
 
 
@@ -161,5 +165,5 @@ def told(stream: TextIO, word: str) -> None:
 
 
 def test_without_an_exchange_the_operator_is_told_how_to_start_one(tmp_path):
-    done = polaris("exchange", "status", "--data", str(tmp_path))
+    done = process("exchange", "status", "--data", str(tmp_path))
     assert done.returncode == 3 and "start one with: polaris exchange" in done.stderr.replace("\n", " ")
