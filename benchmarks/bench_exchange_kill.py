@@ -52,6 +52,8 @@ from polaris.exchange.gateway.snapshots import list_snapshots
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.words import COMMAND
 
+QUICK: Final = {"kills": 2}
+WRONG: Final = ("lost", "twice", "digests_that_differ", "unbalanced", "faults")
 PLENTY: Final = 10**9
 PAID_IN: Final = 10**15  # units of each asset, to each client
 DIALECTS: Final = (Binance, Binance, Fix, Coinbase)
@@ -354,18 +356,27 @@ def drill(folder: Path, kills: int, seed: int = 1, durability: str = "disk") -> 
     return done.table()
 
 
-def main(json: bool = False, kills: int = 200, seed: int = 1) -> dict[str, Any]:
-    """Drill; returns its table, printed unless json is set."""
+def main(kills: int = 200, seed: int = 1) -> dict[str, Any]:
+    """Drill; its table."""
     with tempfile.TemporaryDirectory(prefix="polaris-drill-") as folder:
         start = time.monotonic()
         result = drill(Path(folder), kills, seed)
         result["seconds"] = round(time.monotonic() - start, 1)
-    if not json:
-        print(f"kill -9 at {result['kills']} random points: {result['of']}; {result['at']}")
-        for name, value in list(result.items())[3:]:
-            print(f"  {name.replace('_', ' '):26} {value}")
     return result
 
 
+def show(result: dict[str, Any]) -> None:
+    """Print what was done, and what is to be 0."""
+    victims, at = ", ".join(f"{count} {name}" for name, count in result["of"].items()), result["at"]
+    print(f"bench_exchange_kill · kill -9 at {result['kills']} random points in {result['seconds']:,.0f} s: {victims}")
+    print(f"{at['load']} under load, {at['recovery']} in recovery, {at['start']} at the start\n")
+    for name in ("commands", "acknowledged", "fills_told", "resent", "looked_at", "starts_from_a_snapshot", "replayed_p50", "ready_ms_p50"):
+        print(f"{name.replace('_', ' '):<26}{result[name]:>12,}")
+    for name in WRONG:
+        print(f"{name.replace('_', ' '):<26}{result[name]:>12,}   target 0")
+    for fault in result["first_faults"]:
+        print(f"  {fault}")
+
+
 if __name__ == "__main__":
-    main()
+    show(main())

@@ -22,29 +22,33 @@ from polaris.desk.sample import sample_instruments, sample_tops
 from polaris.domain.market import QUOTE, TRADE
 
 PASSES = 3
+QUICK = {"boundaries": 10_000}
 
 
-def main(json: bool = False, boundaries: int = 1_000_000, chunk: int = 1024, instruments: int = 4) -> dict[str, Any]:
-    """Measure the default bank, then the crossover strategy alone on quotes and trades in turn; printed unless json is set."""
+def main(boundaries: int = 1_000_000, chunk: int = 1024, instruments: int = 4) -> dict[str, Any]:
+    """CPU nanoseconds a boundary of the default bank and its kernels, then of the crossover strategy alone on quotes and trades in turn."""
     items = sample_instruments(instruments)
-    if not json:
-        print(f"{boundaries} boundaries of {instruments} instruments in chunks of {chunk}, Python {platform.python_version()}, {_processor()}")
     tops, depth = sample_tops(boundaries, instruments, step_ns=200_000)
-    result = {"bank": _measure("default bank", default_bank(items, BankSettings(entry_points=False)), tops, depth, chunk, json)}
+    result: dict[str, Any] = {"bank": _measure(default_bank(items, BankSettings(entry_points=False)), tops, depth, chunk)}
     tops["kind"][0::2], tops["kind"][1::2], tops["price"] = QUOTE, TRADE, tops["ask"]
-    return result | {"crossover": _measure("strategy", Bank([crossover()], items), tops, depth[:0], chunk, json)}
+    result["crossover"] = _measure(Bank([crossover()], items), tops, depth[:0], chunk)
+    return result | {"boundaries": boundaries, "chunk": chunk, "instruments": instruments}
 
 
-def _measure(title: str, bank: Bank, tops: Any, depth: Any, chunk: int, quiet: bool) -> dict[str, float]:
+def show(result: dict[str, Any]) -> None:
+    """Print it, kernel by kernel."""
+    print(f"bench_features · {result['boundaries']:,} boundaries of {result['instruments']} instruments in chunks of {result['chunk']:,}, Python {platform.python_version()}, {_processor()}")
+    print(f"{'ns a boundary':<28}{'':>8}   M boundaries/s")
+    for title, part in (("the default bank", "bank"), ("the crossover strategy", "crossover")):
+        for name, spent in result[part].items():
+            print(f"{title:<28}{spent:>8.1f}   {1e3 / spent:.1f}" if name == "whole_ns" else f"  {name:<26}{spent:>8.1f}")
+
+
+def _measure(bank: Bank, tops: Any, depth: Any, chunk: int) -> dict[str, float]:
     """CPU nanoseconds a boundary: the whole bank, and each of its kernels."""
     bank.update(tops[:0], depth[:0])
     whole = min(_whole(bank, tops, depth, chunk) for _ in range(PASSES))
-    stages = {stage.name: nanoseconds for stage, nanoseconds in zip(bank.kernels, _stages(bank, tops, depth, chunk), strict=True)}
-    if not quiet:
-        print(f"{title}: {whole:.1f} ns a boundary, {1e3 / whole:.1f} M boundaries/s, {len(bank.index)} columns")
-        for stage in bank.kernels:
-            print(f"  {stage.name:<12} {stages[stage.name]:5.1f} ns  {len(stage.outputs)} columns")
-    return {"whole_ns": whole} | stages
+    return {"whole_ns": whole} | {stage.name: spent for stage, spent in zip(bank.kernels, _stages(bank, tops, depth, chunk), strict=True)}
 
 
 def _whole(bank: Bank, tops: Any, depth: Any, chunk: int) -> float:
@@ -87,4 +91,4 @@ def _processor() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    show(main())

@@ -25,6 +25,7 @@ from polaris.venues.replay import TOP, Replay
 HERE = Path(__file__).resolve().parent
 PEERS = HERE.parent / ".venv-peers"
 SCRIPTS = {"cryptofeed": "feeds_cryptofeed.py", "ccxt": "feeds_ccxt.py"}
+QUICK = {"runs": 1, "peers": 0}
 # recording: frames a CPU-second aimed at; 0 where there is no aim
 RECORDINGS = {
     "binance_spot_btcusdt_20240808.gz": 400_000,
@@ -39,8 +40,8 @@ RECORDINGS = {
 }
 
 
-def main(json: bool = False, runs: int = 5, peers: int = 1) -> dict[str, Any]:
-    """Measure; {file: {"venue", "frames_per_cpu_second", "validated", "book_equal", "json_frames_per_cpu_second", "peers"}}.
+def main(runs: int = 5, peers: int = 1) -> dict[str, Any]:
+    """Measure; {file: {"venue", "frames_per_cpu_second", "validated", "book_equal", "json_frames_per_cpu_second", "runs", "peers"}}.
 
     runs   of each file; the median counts
     peers  0 leaves the peers out
@@ -52,21 +53,21 @@ def main(json: bool = False, runs: int = 5, peers: int = 1) -> dict[str, Any]:
     known = loads((folder / "expected_books.json").read_text())
     beside = _peers(folder, present) if peers else {}
     result: dict[str, Any] = {}
-    if not json:
-        print(f"bench_feeds · Python {platform.python_version()} · frames a CPU-second, median of {runs}")
-        print(f"{'recording':<38}{'frames/s':>10}{'target':>10}  {'JSON alone':>10}  book   " + "".join(f"{peer:>12}" for peer in SCRIPTS))
     for name in present:
         one = result[name] = _measure(folder / name, known.get(name, {}).get("final"), runs)
         one["peers"] = {peer: figures[name] for peer, figures in beside.items() if name in figures}
-        if not json:
-            _print(name, one)
     return result
 
 
-def _print(name: str, one: dict[str, Any]) -> None:
-    book = {True: "equal", False: "WRONG", None: "-"}[one["book_equal"]]
-    figures = "".join(f"{one['peers'].get(peer, 0) or '-':>12,}" if one["peers"].get(peer) else f"{'-':>12}" for peer in SCRIPTS)
-    print(f"{name:<38}{one['frames_per_cpu_second']:>10,}{RECORDINGS[name]:>10,}  {one['json_frames_per_cpu_second']:>10,}  {book:<5}  {figures}")
+def show(result: dict[str, Any]) -> None:
+    """Print it beside the targets, the reading of the JSON alone, and the peers."""
+    runs = max(one["runs"] for one in result.values())
+    print(f"bench_feeds · Python {platform.python_version()} · frames a CPU-second from bytes to rows and book, median of {runs}; JSON alone: read into plain objects, no more")
+    print(f"{'recording':<38}{'frames/s':>10}{'target':>10}{'JSON alone':>12}  book   " + "".join(f"{peer:>12}" for peer in SCRIPTS))
+    for name, one in result.items():
+        book = {True: "equal", False: "WRONG", None: "-"}[one["book_equal"]]
+        beside = "".join(f"{one['peers'][peer]:>12,}" if one["peers"].get(peer) else f"{'-':>12}" for peer in SCRIPTS)
+        print(f"{name:<38}{one['frames_per_cpu_second']:>10,}{RECORDINGS[name]:>10,}{one['json_frames_per_cpu_second']:>12,}  {book:<5}  {beside}")
 
 
 def _measure(path: Path, books: dict[str, Any] | None, runs: int) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def _measure(path: Path, books: dict[str, Any] | None, runs: int) -> dict[str, A
         "frames_per_cpu_second": round(statistics.median(speeds[1:])),
         "validated": validated,
         "book_equal": equal if books is not None else None,
-        "json_frames_per_cpu_second": _json_alone(path),
+        "json_frames_per_cpu_second": _json_alone(path, runs),
+        "runs": runs,
     }
 
 
@@ -101,10 +103,10 @@ def _plain(side: list[list[str]]) -> list[list[str]]:
     return [[format(Decimal(text), "f") for text in level] for level in side]
 
 
-def _json_alone(path: Path) -> int:
+def _json_alone(path: Path, runs: int) -> int:
     frames = [line.data for line in Capture(path) if line.kind == "recv"]
     decode, speeds = msgspec.json.Decoder().decode, []
-    for _ in range(3):
+    for _ in range(min(runs, 3)):
         began = time.process_time_ns()
         for frame in frames:
             decode(frame)
@@ -123,4 +125,4 @@ def _peers(folder: Path, names: list[str]) -> dict[str, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    main()
+    show(main())

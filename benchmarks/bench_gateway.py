@@ -29,12 +29,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from open_loop import Run, run, text_frame
 from polaris.exchange.gateway.disk import sync_times
 
+QUICK: Final = {"seconds": 0.2, "share": 0.05}
 CONNECTIONS: Final = 4
 REST_CONNECTIONS: Final = 16
 MIDDLE: Final = 7_850_000  # ticks of a cent
 SPREAD: Final = 40  # ticks beside it that orders are placed at
 RATES: Final = {"durable": (5_000, 10_000, 20_000), "memory": (10_000, 20_000, 50_000)}
 ECHOED: Final = (10_000, 20_000, 50_000)
+WARM: Final = 2_000
+TARGETS: Final = {("durable", 20_000): "p50 1,000   p99 10,000", ("memory", 50_000): "p50 150"}  # us
+SATURATION: Final = 80_000
 STEPS: Final = (10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 120_000, 150_000)  # of the search for the end
 KEPT_UP: Final = 0.95  # of a rate, answered: it is carried
 PLENTY: Final = 10**9
@@ -104,7 +108,7 @@ def serve_echo(pipe: Any) -> None:
     uvloop.run(run())
 
 
-def echo(seconds: float) -> dict[str, Any]:
+def echo(seconds: float, share: float) -> dict[str, Any]:
     """What the way there and back takes at each rate, with nobody doing anything at its end."""
     spawning = multiprocessing.get_context("spawn")
     pipe, theirs = spawning.Pipe()
@@ -112,15 +116,16 @@ def echo(seconds: float) -> dict[str, Any]:
     process.start()
     port, dice, sent, rates = pipe.recv(), random.Random(7), 0, {}
     lines = [upgraded(port) for _ in range(CONNECTIONS)]
-    for rate in (2_000, *ECHOED):
-        n = int(rate * seconds)
-        rates[str(rate)] = run(lines, orders(sent, n, dice), rate, sent).figures()
+    for rate in (WARM, *ECHOED):
+        n = round(rate * share * seconds)
+        told = run(lines, orders(sent, n, dice), rate * share, sent).figures()
         sent += n
+        if rate != WARM:
+            rates[str(round(rate * share))] = told
     for line in lines:
         line.close()
     pipe.send("end")
     process.join(60)
-    del rates["2000"]  # warm
     return rates
 
 
@@ -205,7 +210,7 @@ class Exchange:
 
     def load(self, rate: float, seconds: float) -> Run:
         """Orders at a rate for so long."""
-        n = int(rate * seconds)
+        n = round(rate * seconds)
         first, self._sent = self._sent, self._sent + n
         return run(self.lines, orders(first, n, self._dice), rate, first)
 
@@ -246,49 +251,63 @@ class Exchange:
         return spent
 
 
-def measure(durability: str, seconds: float) -> tuple[dict[str, Any], float, dict[str, float]]:
+def measure(durability: str, seconds: float, share: float) -> tuple[dict[str, Any], float, dict[str, float]]:
     """Latency at each rate; the most that was carried; orders by REST."""
     with tempfile.TemporaryDirectory() as folder:
         exchange = Exchange("disk" if durability == "durable" else "memory", folder)
         try:
-            exchange.load(2_000, 1.0)  # warm
+            exchange.load(WARM * share, min(1.0, seconds))
             rates = {}
             for rate in RATES[durability]:
-                rates[str(rate)] = exchange.load(rate, seconds).figures()
+                rates[str(round(rate * share))] = exchange.load(rate * share, seconds).figures()
             by_rest = exchange.rest(seconds)
             best = 0.0
             if durability == "memory":
                 for rate in STEPS:
-                    told = exchange.load(rate, min(2.0, seconds))
-                    best = max(best, told.figures()["achieved"])
-                    if told.figures()["achieved"] < KEPT_UP * rate:
+                    achieved = exchange.load(rate * share, min(2.0, seconds)).figures()["achieved"]
+                    best = max(best, achieved)
+                    if achieved < KEPT_UP * rate * share:
                         break
         finally:
             exchange.close()
     return rates, best, by_rest
 
 
-def main(json: bool = False, seconds: float = 3.0) -> dict[str, Any]:
-    """Measure; returns latencies by rate, durable and from memory, the most orders a second that were carried, and what the disk takes."""
+def main(seconds: float = 3.0, share: float = 1.0) -> dict[str, Any]:
+    """Measure; returns latencies by rate, durable and from memory, the most orders a second that were carried, and what the disk takes.
+
+    seconds  at each rate
+    share    of every rate: 0.1 asks for a tenth of each
+    """
     with tempfile.TemporaryDirectory() as folder:
         disk = sync_times(folder)
-    durable, _, durable_rest = measure("durable", seconds)
-    memory, saturation, memory_rest = measure("memory", seconds)
-    bound = echo(seconds)
-    result = {"durable": durable, "memory": memory, "echo": bound, "saturation": round(saturation), "rest": {"durable": durable_rest, "memory": memory_rest}, "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us}}
-    if not json:
-        print(f"bench_gateway · Python {platform.python_version()} · open loop, {CONNECTIONS} connections, {seconds:g} s a rate; microseconds from when an order was due")
-        print(f"this disk's fdatasync   p50 {disk.p50_us:,.0f}   p99 {disk.p99_us:,.0f} us")
-        for name, rates in (("durable", durable), ("memory", memory), ("echo", bound)):
-            for rate, told in rates.items():
-                print(
-                    f"{name:<8} {int(rate):>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}   p99.9 {told['p999_us']:>10,.0f}   achieved {told['achieved']:>9,.0f}/s"
-                )
-        for name, told in (("durable", durable_rest), ("memory", memory_rest)):
-            print(f"REST, {name:<8} {REST_CONNECTIONS} connections   {told['orders_per_second']:>7,}/s   p50 {told['p50_us']:>10,.0f}   p99 {told['p99_us']:>10,.0f}")
-        print(f"saturation {saturation:,.0f} orders/s   targets: durable 20,000/s at p50 1,000 and p99 10,000; memory 50,000/s at p50 150; saturation 80,000/s")
+    durable, _, durable_rest = measure("durable", seconds, share)
+    memory, saturation, memory_rest = measure("memory", seconds, share)
+    result: dict[str, Any] = {
+        "durable": durable, "memory": memory, "echo": echo(seconds, share), "saturation": round(saturation),
+        "rest": {"durable": durable_rest, "memory": memory_rest}, "fdatasync_us": {"p50": disk.p50_us, "p99": disk.p99_us},
+        "seconds": seconds, "share": share,
+    }  # fmt: skip
     return result
 
 
+def show(result: dict[str, Any]) -> None:
+    """Print it beside the targets and the echo."""
+    seconds, share = result["seconds"], result["share"]
+    disk = result["fdatasync_us"]
+    print(f"bench_gateway · Python {platform.python_version()} · open loop, {CONNECTIONS} connections, {seconds:g} s a rate; us from when an order was due to its answer")
+    print(f"this disk's write and fdatasync: p50 {disk['p50']:,.0f} us, p99 {disk['p99']:,.0f} us\n")
+    print(f"{'':<22}{'orders/s':>10}{'answered/s':>12}{'p50':>10}{'p99':>10}{'p99.9':>10}   target")
+    for name, title, asked in (("durable", "on the disk first", RATES["durable"]), ("memory", "from memory", RATES["memory"]), ("echo", "an echo, the bound", ECHOED)):
+        for rate in asked:
+            told = result[name][str(round(rate * share))]
+            target = TARGETS.get((name, rate), "") if share == 1 else ""
+            print(f"{title:<22}{rate * share:>10,.0f}{told['achieved']:>12,.0f}{told['p50_us']:>10,.0f}{told['p99_us']:>10,.0f}{told['p999_us']:>10,.0f}   {target}".rstrip())
+    for name, title in (("durable", "REST, on the disk"), ("memory", "REST, from memory")):
+        told = result["rest"][name]
+        print(f"{title:<22}{'':>10}{told['orders_per_second']:>12,}{told['p50_us']:>10,.0f}{told['p99_us']:>10,.0f}{'':>10}   closed loop, {REST_CONNECTIONS} connections")
+    print(f"{'the most carried':<22}{'':>10}{result['saturation']:>12,}{'':>30}   {SATURATION:,} orders/s")
+
+
 if __name__ == "__main__":
-    main()
+    show(main())

@@ -19,6 +19,7 @@ from polaris.exchange.words import CLOCK
 BATCHES = (1, 16, 256, BATCH)
 TURN_NS = 10_000_000
 START = 1_700_000_000 * SECOND
+QUICK = {"messages": 5_000, "repeats": 1}
 
 
 def costs(n: int, books: int, batch: int, repeats: int) -> dict[str, float]:
@@ -83,27 +84,30 @@ def _microseconds(ask: Any, times: int = 200) -> float:
     return float(np.median(spent)) / 1e3
 
 
-def main(json: bool = False, messages: int = 2_000_000, repeats: int = 3) -> dict[str, Any]:
-    """Measure; returns ns an event on one book and on 100, by the size of a batch, and microseconds of questions; printed unless json is set."""
+def main(messages: int = 2_000_000, repeats: int = 3) -> dict[str, Any]:
+    """Nanoseconds an event on one book and on 100, by the size of a batch, and microseconds of questions."""
     costs(20_000, 1, BATCH, 1)  # compiled and warm
-    one = costs(messages, 1, BATCH, repeats)
-    hundred = costs(messages, 100, BATCH, repeats)
-    batches = {batch: costs(min(messages, 20_000 * batch), 1, batch, repeats) for batch in BATCHES[:-1]}
-    asked = questions(min(messages, 400_000))
-    result: dict[str, Any] = {"one_book": one, "hundred_books": hundred, "batches": {str(batch): cost for batch, cost in batches.items()}, "questions_us": asked}
-    if not json:
-        print(f"bench_market_data · Python {platform.python_version()} · {messages:,} commands, {RESTING:,} orders resting in a book, median of {repeats}")
-        for name, cost in (("one book", one), ("100 books", hundred)):
-            print(
-                f"{name:<10} matching {cost['matching_ns']:6.1f} ns   market data {cost['fold_ns']:6.1f} ns an event   bound matching + 300"
-                f"   {cost['trades'] / cost['events']:.0%} trades"
-            )
-        for batch, cost in batches.items():
-            print(f"batches of {batch:>4}   matching {cost['matching_ns']:8.1f} ns   market data {cost['fold_ns']:8.1f} ns an event   {cost['fold_us']:6.1f} us a fold")
-        for name, spent in asked.items():
-            print(f"{name:<20} {spent:7.1f} us")
-    return result
+    return {
+        "one_book": costs(messages, 1, BATCH, repeats),
+        "hundred_books": costs(messages, 100, BATCH, repeats),
+        "batches": {str(batch): costs(min(messages, 20_000 * batch), 1, batch, repeats) for batch in BATCHES[:-1]},
+        "questions_us": questions(min(messages, 400_000)),
+        "messages": messages,
+        "repeats": repeats,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print it, the fold beside matching."""
+    print(f"bench_market_data · Python {platform.python_version()} · {result['messages']:,} commands, {RESTING:,} orders resting in a book, median of {result['repeats']}")
+    print(f"{'ns an event, CPU time':<32}{'matching':>10}{'market data':>14}{'us a fold':>12}")
+    smaller = [(f"one book, batches of {int(batch):,}", cost) for batch, cost in result["batches"].items()]
+    for name, cost in ((f"one book, batches of {BATCH:,}", result["one_book"]), (f"100 books, batches of {BATCH:,}", result["hundred_books"]), *smaller):
+        print(f"{name:<32}{cost['matching_ns']:>10,.1f}{cost['fold_ns']:>14,.1f}{cost['fold_us']:>12,.1f}")
+    print("\nus a question")
+    for name, spent in result["questions_us"].items():
+        print(f"{name:<32}{spent:>10,.1f}")
 
 
 if __name__ == "__main__":
-    main()
+    show(main())

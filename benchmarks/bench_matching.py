@@ -53,6 +53,7 @@ MIDDLE = TICKS // 2
 RESTING = 1_000  # orders a book holds about
 ACCOUNTS = 1_000  # that order
 DEPTHS = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
+QUICK = {"messages": 20_000, "repeats": 1, "deepest": 1_000}
 
 
 @kernel
@@ -225,21 +226,18 @@ def timed(arena, commands, n, events, spent, check):  # type: ignore[no-untyped-
     for i in range(n):
         at = 8 * i
         word = commands[at]
-        if check:
-            if word & 0xFF != SUBMIT:
-                step(arena, commands, at, events, 0)
-                continue
+        if check and word & 0xFF == SUBMIT:
             book, sell = word >> 32, (word >> 31) & 1
             traits = (word >> 8 & 0xFFFF) << 32
             limit = endmost(sell) if commands[at + 2] == 0 else commands[at + 2] - LOWEST
             start = cycles(i)
             refusal(arena, book, sell, traits, limit, 0, commands[at + 3], commands[at + 6] & LOW, 0, 0)
             spent[i] = cycles(i) - start
-            step(arena, commands, at, events, 0)
-            continue
         start = cycles(i)
         step(arena, commands, at, events, 0)
-        spent[i] = cycles(i) - start
+        took = cycles(i) - start
+        if not check:
+            spent[i] = took
 
 
 def costs(n: int, books: int) -> dict[str, dict[str, float]]:
@@ -295,13 +293,24 @@ def single(n: int) -> dict[str, float]:
     return {f"p{name}": float(np.percentile(spent, float(name))) for name in ("50", "99", "99.9")}
 
 
-def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dict[str, Any]:
-    """Measure; returns messages a CPU-second on one book and on 100, ns of a single call, and ns a message by depth; printed unless json is set."""
-    rate(10_000, 1, 100, 1)  # compiled and warm
+def warm() -> None:
+    """Compile what is measured, and what makes and times the stream."""
+    rate(10_000, 1, 100, 1)
+    rate(10_000, 1, 100, 1, accounts=True)
+    single(1_000)
+    costs(3_000, 1)
+
+
+def main(messages: int = 4_000_000, repeats: int = 3, deepest: int = DEPTHS[-1]) -> dict[str, Any]:
+    """Messages a CPU-second on one book and on 100, ns of a single call, and ns a message by depth.
+
+    deepest  the curve goes so far, in resting orders
+    """
+    warm()
     one, events, mix = rate(messages, 1, RESTING, repeats)
     hundred, _, _ = rate(messages, 100, RESTING, repeats)
     calls = single(min(messages, 300_000))
-    curve = {depth: 1e9 / rate(messages // 4, 1, depth, repeats)[0] for depth in DEPTHS}
+    curve = {depth: 1e9 / rate(messages // 4, 1, depth, repeats)[0] for depth in DEPTHS if depth <= deepest}
     paid, paid_hundred = rate(messages, 1, RESTING, repeats, True)[0], rate(messages, 100, RESTING, repeats, True)[0]
     command = {books: costs(min(messages, 1_000_000), books) for books in (1, 100)}
     result: dict[str, Any] = {
@@ -312,6 +321,8 @@ def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dic
         "depth_curve": {str(depth): round(cost, 1) for depth, cost in curve.items()},
         "mix": dict(zip(("limit", "cancel", "marketable", "amend"), mix, strict=True)),
         "events_a_message": round(events, 3),
+        "messages": messages,
+        "repeats": repeats,
         "accounts": {
             "one_book": round(paid),
             "hundred_books": round(paid_hundred),
@@ -319,21 +330,35 @@ def main(json: bool = False, messages: int = 4_000_000, repeats: int = 3) -> dic
             "check_ns": {str(books): found["check"] for books, found in command.items()},
         },
     }
-    if not json:
-        print(f"bench_matching · Python {platform.python_version()} · {messages:,} messages, {RESTING:,} orders resting in a book, median of {repeats}")
-        print("stream      " + "  ".join(f"{name} {share:.1%}" for name, share in result["mix"].items()) + f"  {events:.2f} events a message")
-        print(f"one book    {one / 1e6:6.2f} M messages a CPU-second   target 12   liquibook (C++) 8.4")
-        print(f"100 books   {hundred / 1e6:6.2f} M messages a CPU-second   target  8   liquibook (C++) 3.8")
-        print("single call " + "  ".join(f"{quantile} {value:,.0f} ns" for quantile, value in calls.items()) + "   target p50 600")
-        print(f"accounts    {paid / 1e6:6.2f} M messages a CPU-second on one book, {paid_hundred / 1e6:.2f} M on 100")
-        for books, found in command.items():
-            for name, of in (("without", "a command without accounts"), ("with", "a command with them"), ("check", "the check of an order alone")):
-                print(f"{books:>4} books  " + "  ".join(f"{quantile} {value:,.0f} ns" for quantile, value in found[name].items()) + f"   {of}")
-        print("            target: the check p99 1,000 ns")
-        for depth, cost in curve.items():
-            print(f"{depth:>9,} resting  {cost:6.1f} ns a message")
     return result
 
 
+def show(result: dict[str, Any]) -> None:
+    """Print it beside the targets and the peer."""
+    accounts = result["accounts"]
+    print(f"bench_matching · Python {platform.python_version()} · {result['messages']:,} messages, {RESTING:,} orders resting in a book, CPU time, median of {result['repeats']}")
+    print("stream   " + ", ".join(f"{share:.0%} {name}" for name, share in result["mix"].items()) + f"; {result['events_a_message']:.2f} events a message")
+    print(f"\n{'M messages a CPU-second':<40}{'measured':>10}{'target':>10}   peer, measured elsewhere")
+    for name, rate, target, peer in (
+        ("one book", result["one_book"], "12", "liquibook (C++) 8.4"),
+        ("100 books", result["hundred_books"], "8", "liquibook (C++) 3.8"),
+        (f"one book, {ACCOUNTS:,} accounts", accounts["one_book"], "", ""),
+        (f"100 books, {ACCOUNTS:,} accounts", accounts["hundred_books"], "", ""),
+    ):
+        print(f"{name:<40}{rate / 1e6:>10.2f}{target:>10}   {peer}".rstrip())
+    print(f"\n{'ns':<40}{'p50':>10}{'p99':>10}{'p99.9':>10}   target")
+    _quantiles("a single call from Python", result["single_call"], "p50 600")
+    for books, found in accounts["command_ns"].items():
+        _quantiles(f"a command in the kernel, {books} book{'s' * (books != '1')}", found["without"])
+        _quantiles("  with accounts", found["with"])
+        _quantiles("  the check of an order alone", accounts["check_ns"][books], "p99 1,000")
+    print(f"\n{'orders resting in one book':<40}" + "".join(f"{int(depth):>11,}" for depth in result["depth_curve"]))
+    print(f"{'ns a message':<40}" + "".join(f"{cost:>11.1f}" for cost in result["depth_curve"].values()) + "   target: flat")
+
+
+def _quantiles(name: str, spent: dict[str, float], target: str = "") -> None:
+    print(f"{name:<40}" + "".join(f"{spent[each]:>10,.0f}" for each in ("p50", "p99", "p99.9")) + f"   {target}".rstrip())
+
+
 if __name__ == "__main__":
-    main()
+    show(main())

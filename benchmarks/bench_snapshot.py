@@ -23,6 +23,7 @@ from polaris.exchange import words as w
 from polaris.exchange.gateway.note import NOTE
 from polaris.exchange.gateway.venue import command, note
 
+QUICK: Final = {"orders": 5_000, "seconds": 0.2}
 TICK_S: Final = 0.001
 AT_ONCE: Final = 10_000
 ACCOUNTS: Final = 200
@@ -70,7 +71,7 @@ def order(house: House, number: int) -> tuple[bytes, bytes]:
     return command(w.SUBMIT, order_id=house.venue.new_order_id(), **place), note(house.venue.now(), f"order-{number}")
 
 
-async def measure(folder: Path, orders: int) -> dict[str, Any]:
+async def measure(folder: Path, orders: int, seconds: float) -> dict[str, Any]:
     """The pauses of each kind."""
     rules = replace(Settings().exchange.rules(), capacity=orders + (1 << 16))
     house = await House.open(Plan(rules=rules, folder=folder, ports={}, snapshot_ns=0))
@@ -87,7 +88,7 @@ async def measure(folder: Path, orders: int) -> dict[str, Any]:
 
     loading, told = asyncio.create_task(load()), {}
     async with Pauses() as pauses:
-        await asyncio.sleep(3)
+        await asyncio.sleep(seconds)
     told["without"] = pauses.figures()
     async with Pauses() as pauses:
         await asyncio.sleep(0.1)
@@ -98,9 +99,9 @@ async def measure(folder: Path, orders: int) -> dict[str, Any]:
         assert keeper is not None
         while keeper.busy:  # noqa: ASYNC110 - likewise
             await asyncio.sleep(0.01)
-        seconds = time.perf_counter() - start
+        took = time.perf_counter() - start
     assert house.kept_seq, "the copy kept nothing"
-    told["by_a_copy"] = {**pauses.figures(), "fork_ms": round(forked_ms, 1), "seconds": round(seconds, 1)}
+    told["by_a_copy"] = {**pauses.figures(), "fork_ms": round(forked_ms, 1), "seconds": round(took, 1)}
     loading.cancel()
     while not house.venue.quiet:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
@@ -111,17 +112,25 @@ async def measure(folder: Path, orders: int) -> dict[str, Any]:
     return told
 
 
-def main(json: bool = False, orders: int = 1_000_000) -> dict[str, Any]:
-    """Measure; returns the pauses in milliseconds, printed unless json is set."""
+def main(orders: int = 1_000_000, seconds: float = 3.0) -> dict[str, Any]:
+    """The pauses in milliseconds.
+
+    seconds  of load without a snapshot, to compare with
+    """
     logging.basicConfig(level=logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="polaris-snapshot-") as folder:
-        told = asyncio.run(measure(Path(folder), orders))
-    if not json:
-        print(f"bench_snapshot · Python {platform.python_version()} · {orders:,} orders in the register; pauses of the loop, an order every millisecond")
-        for name, figures in told.items():
-            print(f"{name.replace('_', ' '):<12} " + "   ".join(f"{what.replace('_', ' ')} {value:,}" for what, value in figures.items()))
-    return {"orders": orders, **told}
+        return {"orders": orders, **asyncio.run(measure(Path(folder), orders, seconds))}
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print each kind beside none."""
+    without, copy, alone = result["without"], result["by_a_copy"], result["in_the_loop"]
+    print(f"bench_snapshot · Python {platform.python_version()} · {result['orders']:,} orders in the register, one more every millisecond; pauses of the venue, ms")
+    print(f"{'':<36}{'longest':>10}{'p99':>10}")
+    print(f"{'no snapshot':<36}{without['longest_ms']:>10,.1f}{without['p99_ms']:>10.2f}")
+    print(f"{'written by a copy of the process':<36}{copy['longest_ms']:>10,.1f}{copy['p99_ms']:>10.2f}   {copy['seconds']:g} s in all; the fork alone {copy['fork_ms']:,.1f}")
+    print(f"{'written by the venue, as at a stop':<36}{alone['longest_ms']:>10,.1f}")
 
 
 if __name__ == "__main__":
-    main()
+    show(main())

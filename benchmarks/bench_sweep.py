@@ -1,6 +1,6 @@
 """bench_sweep: window pairs a second over 100,000 closes, and the most memory it took, in a process of its own.
 
-    python benchmarks/bench_sweep.py         one JSON object
+    python benchmarks/bench_sweep.py 3       one JSON object
 """
 
 import statistics
@@ -17,10 +17,11 @@ from rows import instruments, settings
 from work import PAIRS, bars
 
 LOTS = 100
+QUICK = {"times": 1}
 
 
-def main(json: bool = False, times: int = 3) -> dict[str, Any]:
-    """CPU time, the median of `times`, after one combination to warm the kernels; printed in words unless json is set."""
+def main(times: int = 3) -> dict[str, Any]:
+    """CPU time, the median of `times`, after one combination to warm the kernels."""
     closes, item, terms = bars(100_000)[3], instruments()[0], settings()
     sweep(closes, CROSSOVER, PAIRS[:1], item, terms, LOTS)
     spent = []
@@ -29,10 +30,14 @@ def main(json: bool = False, times: int = 3) -> dict[str, Any]:
         outcome = sweep(closes, CROSSOVER, PAIRS, item, terms, LOTS)
         spent.append(time.process_time() - start)
     fills = outcome.accounts["fills"]
-    told = {"combinations_per_second": len(PAIRS) / statistics.median(spent), "peak_mb": peak_mb(), "fills": int(fills.sum())}
-    if not json:
-        print(f"{told['combinations_per_second']:,.0f} combinations/s over {closes.size:,} closes, {told['peak_mb']:,.0f} MB at most, {told['fills']:,} fills")
-    return told
+    return {"combinations_per_second": len(PAIRS) / statistics.median(spent), "peak_mb": peak_mb(), "fills": int(fills.sum()), "closes": closes.size, "times": times}
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print it beside the targets."""
+    print(f"bench_sweep · {len(PAIRS):,} window pairs over {result['closes']:,} closes, CPU time, median of {result['times']}; {result['fills']:,} fills")
+    print(f"combinations/s   {result['combinations_per_second']:>8,.0f}   target >= 3,000")
+    print(f"MB at most       {result['peak_mb']:>8,.0f}   target <=   200")
 
 
 def peak_mb() -> float:
@@ -46,4 +51,4 @@ def peak_mb() -> float:
 
 
 if __name__ == "__main__":
-    print(dumps(main(json=True)))
+    print(dumps(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polaris.app.cli.console import FAILED, Json, output, print_json, progress, say, stages, verb, warm_first
+from polaris.app.cli.console import FAILED, Json, note, output, print_json, progress, say, stages, verb, warm_first
 from polaris.domain.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def parity(
 def bench(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which one; none lists them.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="At its smallest, to see that it works: such figures mean nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure a path of the data, or list what can be measured.
@@ -138,6 +139,7 @@ def bench(
       polaris bench
       polaris bench pipeline --json
       polaris bench tick-to-order
+      polaris bench matching --quick
     """
     known = _benchmarks()
     if name is None:
@@ -150,13 +152,16 @@ def bench(
     path = known.get(name.replace("_", "-"))
     if path is None:
         raise BadConfig(f"there is no benchmark {name!r}; there are {', '.join(known) or 'none: they are in a checkout, not in the package'}")
-    main, options = _load(path).main, _options(context.args)
-    known_options = list(inspect.signature(main).parameters)
+    module, options = _load(path), _options(context.args)
+    known_options = list(inspect.signature(module.main).parameters)
     if strange := [option for option in options if option not in known_options]:
-        shown = ", ".join(f"--{option.replace('_', '-')}" for option in known_options if option != "json") or "none"
+        shown = ", ".join(f"--{option.replace('_', '-')}" for option in known_options) or "none"
         raise BadConfig(f"benchmark {name} has no option --{strange[0].replace('_', '-')}; it has {shown}")
-    result = main(json=as_json, **options)
-    return print_json(result) if as_json else None
+    if quick:
+        options = module.QUICK | options
+        note("--quick: it works; the figures of so short a run mean nothing")
+    result = module.main(**options)
+    return print_json(result) if as_json else module.show(result)  # type: ignore[no-any-return]
 
 
 def _benchmarks() -> dict[str, Path]:
@@ -185,7 +190,7 @@ def _meaning(path: Path) -> str:
 
 
 def _options(arguments: list[str]) -> dict[str, Any]:
-    """`--events 1000 --quick` as {"events": 1000, "quick": True}; a value is a number, true or false where it reads as one."""
+    """`--events 1000 --peers` as {"events": 1000, "peers": True}; a value is a number, true or false where it reads as one."""
     options: dict[str, Any] = {}
     name = ""
     for argument in arguments:
