@@ -161,7 +161,8 @@ def bench(
         options = module.QUICK | options
         note("--quick: it works; the figures of so short a run mean nothing")
     result = module.main(**options)
-    return print_json(result) if as_json else module.show(result)  # type: ignore[no-any-return]
+    print_json(result) if as_json else module.show(result)
+    return None
 
 
 def _benchmarks() -> dict[str, Path]:
