@@ -98,7 +98,7 @@ def new_order(dice: np.random.Generator, order_id: int, account: int, book: int,
         display=pick(1, 2, 3, -100, -250) if kind >= 8 else max(pick(1, 2, 3, 4), -(-quantity // 100)) if time_in_force in (0, 3, 4) and dice.random() < 0.3 else 0,
         account=account,
         prevention=pick(0, 0, 1, 2, 3, 4),
-        flags=w.REDUCE_ONLY if reduces else 0,
+        flags=(w.REDUCE_ONLY if reduces else 0) | (w.FROM_WORSE if kind >= 8 and dice.random() < 0.5 else 0),
     )
 
 
@@ -111,10 +111,14 @@ def new_list(dice: np.random.Generator, order_id: int, account: int, book: int, 
     trails = {"order_type": w.TRAILING_STOP, "time_in_force": w.IOC, "price": 0, "trigger": 0, "display": pick(1, 2, 3)}
     for leg in legs:
         leg |= plain | {"price": pick(*range(99, 111)), "quantity": pick(1, 5, *range(1, 25))}
+        leg["flags"] &= w.REDUCE_ONLY
     alike = {"side": legs[1]["side"], "flags": legs[1]["flags"]}
     legs[2] |= alike | (stop | {"trigger": pick(*range(99, 111))} if dice.random() < 0.7 else trails)
     if dice.random() < 0.3:
         legs[1] |= stop | {"trigger": pick(*range(99, 111))}
+    if dice.random() < 0.5:
+        for leg in legs[1:]:
+            leg |= {"flags": leg["flags"] | w.SHRINKS, "quantity": legs[1]["quantity"]}
     if dice.random() < 0.4:
         legs = oco(*legs[1:])
     elif dice.random() < 0.4:

@@ -28,6 +28,7 @@ from polaris.exchange.words import (
     DECREMENT,
     EVENT_NAMES,
     FOK,
+    FROM_WORSE,
     GTC,
     HALTED,
     IOC,
@@ -41,6 +42,7 @@ from polaris.exchange.words import (
     POST_SLIDE,
     REASON_NAMES,
     REFERENCE_PRICE,
+    SHRINKS,
     STOP,
     STOP_LIMIT,
     TAKE_PROFIT,
@@ -87,7 +89,8 @@ def random_order(dice: Random, order_id: int, **fields: int) -> Fields:
         "prevention": dice.randrange(5),
     }
     if kind >= TRAILING_STOP:
-        order |= {"display": dice.choice((1, 2, 3, -100, -250)), "trigger": dice.choice((0, order["trigger"]))}
+        order |= {"display": dice.choice((1, 2, 3, -100, -250)), "trigger": dice.choice((0, order["trigger"], order["trigger"]))}
+        order["flags"] = dice.choice((0, FROM_WORSE)) if order["trigger"] else 0
     elif time_in_force in (GTC, POST_ONLY, POST_SLIDE) and dice.random() < 0.3:
         order["display"] = dice.randint(1, 5)
     price = dice.randint(99, 111) if limited or (kind in (STOP, TAKE_PROFIT, TRAILING_STOP) and dice.random() < 0.3) else 0
@@ -105,6 +108,11 @@ def random_list(dice: Random, order_id: int) -> list[Fields]:
         random_order(dice, order_id, **like) | side | dice.choice((plain, waiting)) | {"display": 0},
         random_order(dice, order_id + 1, **like) | side | dice.choice((waiting, trails)),
     ]
+    for leg in pair:
+        leg["flags"] = leg.get("flags", 0) if leg["order_type"] >= TRAILING_STOP and leg["trigger"] else 0
+    if dice.random() < 0.5:
+        lots = dice.randint(2, 20)
+        pair = [leg | {"flags": leg["flags"] | SHRINKS, "quantity": lots} for leg in pair]
     if dice.random() < 0.4:
         return oco(*pair)
     working = random_order(dice, order_id, **like) | plain | {"price": dice.randint(99, 111), "time_in_force": GTC}

@@ -37,6 +37,7 @@ from polaris.exchange.arena import (
 from polaris.exchange.bands import centre
 from polaris.exchange.bits import U, above
 from polaris.exchange.contingent import filled, part
+from polaris.exchange.pairs import pair
 from polaris.exchange.settlement import settle_both
 from polaris.exchange.slots import release
 from polaris.exchange.telling import FLAGS, heading, reject, tell_both
@@ -166,9 +167,9 @@ def uncross(arena, events, n, book, tick, lots):  # type: ignore[no-untyped-def]
         quantity = min(lots, wanted, offered)
         lots -= quantity
         if arena[U(buys + TRAITS)] < 0:
-            n = part(arena, events, n, buyer)
+            n = part(arena, events, n, buyer, FILL, quantity, wanted - quantity)
         if arena[U(sells + TRAITS)] < 0:
-            n = part(arena, events, n, seller)
+            n = part(arena, events, n, seller, FILL, quantity, offered - quantity)
         head = FILL | (IN_AUCTION << FLAGS) | heading(book, 0)
         buyer_id, buyer_account, seller_account = arena[U(buys + ID)], arena[U(buys + OWNER)] >> 32, arena[U(sells + OWNER)] >> 32
         left, other_left = wanted - quantity, offered - quantity
@@ -196,6 +197,8 @@ def traded(arena, events, n, book, place, tick, slot, quantity, last):  # type: 
             n = filled(arena, events, n, slot)
         release(arena, slot)
         return n
+    if arena[U(order + TRAITS)] < 0:
+        pair(arena, slot)
     if last and shown == taken:
         return refreshed(arena, events, n, book, place & 1, place, tick, slot)
     return n

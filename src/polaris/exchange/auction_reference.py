@@ -61,7 +61,7 @@ def uncross(engine: ReferenceEngine, book: Book, price: int, lots: int) -> None:
         pair = [book.ladders[side][tick][0] for side in (BIDS, ASKS) if (tick := book.best(side)) is not None]
         quantity = min(lots, *(order.open for order in pair))
         for order in pair:
-            engine.part(order)
+            engine.part(order, w.FILL, quantity)
         for order in pair:
             order.shown, order.hidden = max(0, order.shown - quantity), order.hidden - max(0, quantity - order.shown)
         lots -= quantity

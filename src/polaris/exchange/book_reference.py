@@ -161,10 +161,16 @@ class ReferenceEngine:
                 self.forget(leg)
                 self.tell(kind, leg, leg.open, 0, w.LINKED)
 
-    def part(self, order: Order) -> None:
-        """Before an order trades or fires its other leg ends."""
-        other = order.partner
-        if other is not None:
+    def part(self, order: Order, kind: int, lots: int = 0) -> None:
+        """Before an order trades, fires or shrinks its other leg ends, or loses as many lots: where they shrink together, or it does not trade with itself."""
+        other, left = order.partner, order.open - lots
+        if other is None or (kind == w.PREVENTED and left == 0):
+            return
+        together = kind == w.PREVENTED or (kind == w.FILL and order.flags & w.SHRINKS)
+        if together and left and lots < other.shown:
+            other.shown -= lots
+            self.record(w.SHRUNK, other.side, other.book, other.order_id, other.price, lots, other.shown, other.account, maker=(order.order_id, 0, order.account))
+        else:
             self.forget(other)
             self.tell(w.EXPIRED, other, other.open, 0, w.LINKED)
 
@@ -329,7 +335,10 @@ class ReferenceEngine:
             return w.BAD_PREVENTION
         if c["account"] < 0:
             return w.BAD_ACCOUNT
-        if c["flags"] not in ((0, w.REDUCE_ONLY) if self.accounts else (0,)):
+        permitted = w.REDUCE_ONLY if self.accounts else 0
+        permitted |= w.FROM_WORSE if kind in TRAILING and c["trigger"] != 0 else 0
+        permitted |= w.SHRINKS if c["role"] in lists.PAIRS else 0
+        if c["flags"] & ~permitted:
             return w.BAD_OPERATION
         if not 0 < c["quantity"] <= (w.MAX_AMOUNT if kind == w.MARKET_AMOUNT else w.MAX_QUANTITY):
             return w.BAD_QUANTITY
@@ -418,6 +427,8 @@ class ReferenceEngine:
             return self.reject(c, w.BAD_QUANTITY)
         if self._off_step(book, quantity):
             return self.reject(c, w.LOT_SIZE)
+        if order.partner and order.flags & w.SHRINKS:
+            return self.reject(c, w.BAD_LIST)
         if order.waits or order.ladder == PARKED:
             if price != order.price or quantity > order.shown:
                 return self.reject(c, w.NOT_RESTING)

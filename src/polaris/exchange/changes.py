@@ -21,6 +21,7 @@ from polaris.exchange.arena import (
     LOWEST,
     NOW,
     OWNER,
+    PARTNER,
     PHASES,
     SHOWN,
     TEN_SECONDS,
@@ -47,6 +48,7 @@ from polaris.exchange.words import (
     AMENDED,
     AUCTION,
     BAD_DISPLAY,
+    BAD_LIST,
     BAD_PRICE,
     BAD_QUANTITY,
     BAD_SIDE,
@@ -65,6 +67,7 @@ from polaris.exchange.words import (
     POST_ONLY,
     REJECTED,
     SETTING,
+    SHRINKS,
     TICKS,
     TIME,
     UNKNOWN_ORDER,
@@ -146,6 +149,8 @@ def amend(arena, commands, at, events, n):  # type: ignore[no-untyped-def]
     book, tick, account, sell = place >> 2, owner & LOW, owner >> 32, sells(traits)
     if arena[U(line + FILTERED)] != 0 and off_step(arena, book, quantity):
         return reject(arena, commands, at, events, n, LOT_SIZE)
+    if traits < 0 and traits & (SHRINKS << 56) != 0 and arena[U(ties_of(arena, slot) + PARTNER)] != 0:
+        return reject(arena, commands, at, events, n, BAD_LIST)
     lowest = arena[U(line + LOWEST)]
     price = tick + lowest
     if place & 3 >= FALLING or traits & AWAITING != 0:

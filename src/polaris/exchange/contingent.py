@@ -1,6 +1,7 @@
 """Orders that depend on each other: pairs of which one ends the other, and orders parked until another one fills.
 
-    pair     one trades, fires or ends: the other ends, and this is told first where it trades or fires
+    pair     one trades, fires or ends: the other ends, and this is told first where it trades or fires; a pair that shrinks goes on
+             while one trades in part: the other loses as many lots, as it does in any pair where they do not trade with themselves
     parked   the working order fills: they are activated, and enter after what happens now; it ends otherwise: they end
 
 A cancel of one is a cancel of the whole list. Orders that fired or were activated enter one after the other: they are a queue, a
@@ -8,9 +9,11 @@ list of the slots themselves.
 """
 
 from polaris.domain.kernel import inlined, kernel, outlined
+from polaris.exchange.accounts import hold
 from polaris.exchange.arena import (
     AFTER,
     ASLEEP,
+    AT_ACCOUNTS,
     AT_ORDERS,
     AWAITING,
     BEFORE,
@@ -28,27 +31,52 @@ from polaris.exchange.arena import (
     TRAITS,
     WAKING,
     leave,
+    level_of,
     ties_of,
 )
 from polaris.exchange.bits import U
 from polaris.exchange.expiry import unschedule
 from polaris.exchange.pairs import unpair
 from polaris.exchange.slots import release
-from polaris.exchange.telling import heading, price_told, sells, tell
+from polaris.exchange.telling import heading, price_told, sells, tell, tell_both
 from polaris.exchange.trailing import unfollow
-from polaris.exchange.words import ACTIVATED, CANCELLED, EXPIRED, FALLING, LINKED, TRIGGERED
+from polaris.exchange.words import ACTIVATED, CANCELLED, EXPIRED, FALLING, LINKED, PREVENTED, SHRINKS, SHRUNK, TRIGGERED
 
 
 @outlined
-def part(arena, events, n, slot):  # type: ignore[no-untyped-def]
-    """A tied order is about to trade or to fire: its other leg ends."""
+def part(arena, events, n, slot, kind, lots, left):  # type: ignore[no-untyped-def]
+    """Something is about to happen to a tied order: its other leg ends, or loses as many lots; they hold for themselves until the caller pairs them.
+
+    kind  FILL, PREVENTED or TRIGGERED, of so many lots
+    left  lots of it that are open then; where nothing is left of it without a trade, its own end is the other's
+    """
     ties = ties_of(arena, slot)
     partner = arena[U(ties + PARTNER)]
-    if partner == 0:
+    if partner == 0 or (kind == PREVENTED and left == 0):
         return n
     unpair(arena, slot)
+    shrinks = kind == PREVENTED or arena[U(arena[U(AT_ORDERS)] + 8 * slot + TRAITS)] & (SHRINKS << 56) != 0
+    if shrinks and left != 0 and lots < arena[U(arena[U(AT_ORDERS)] + 8 * partner + SHOWN)]:
+        return lessen(arena, events, n, partner, lots, slot)
     arena[U(ties + PARTNER)] = 0
     return drop(arena, events, n, partner, EXPIRED | (LINKED << 8))
+
+
+@outlined
+def lessen(arena, events, n, slot, lots, other):  # type: ignore[no-untyped-def]
+    """An order that waits for its trigger, or to enter, loses some of its lots to the other leg of its pair, which can trade before it."""
+    order = arena[U(AT_ORDERS)] + 8 * slot
+    traits, owner = arena[U(order + TRAITS)], arena[U(order + OWNER)]
+    place, sell = traits & LOW, sells(traits)
+    if traits & AWAITING == 0:
+        arena[U(level_of(arena, place, owner & LOW) + 1)] -= lots
+        if arena[U(AT_ACCOUNTS)] != 0:
+            hold(arena, owner >> 32, place >> 2, sell, arena[U(order + HIDDEN)], -lots)
+    left = arena[U(order + SHOWN)] - lots
+    arena[U(order + SHOWN)] = left
+    price = price_told(arena, place >> 2, sell, (traits >> 32) & 0xFF, arena[U(order + HIDDEN)])
+    head, its_id, other_id = SHRUNK | heading(place >> 2, sell), arena[U(order + ID)], arena[U(arena[U(AT_ORDERS)] + 8 * other + ID)]
+    return tell_both(arena, events, n, head, its_id, owner >> 32, price, lots, left, other_id, owner >> 32, 0, 0, 0)
 
 
 @outlined

@@ -82,5 +82,7 @@ def unfit(rows: list[Fields], c: Fields) -> int:
             return w.BAD_LIST  # it would end at once
         alike = c["side"] == first["side"]
         one_waits = first["order_type"] in WAITING or second["order_type"] in WAITING
-        return 0 if c is first or (alike and one_waits) else w.BAD_LIST
+        as_large = not first["flags"] & w.SHRINKS or first["quantity"] == second["quantity"]
+        like = alike and as_large and not (first["flags"] ^ second["flags"]) & w.SHRINKS
+        return 0 if c is first or (like and one_waits) else w.BAD_LIST
     return w.BAD_LIST if c["order_type"] == w.MARKET_AMOUNT else 0

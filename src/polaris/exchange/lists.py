@@ -26,7 +26,7 @@ from polaris.exchange.arena import (
 from polaris.exchange.bits import U
 from polaris.exchange.settlement import trim
 from polaris.exchange.submission import fault, hindrance, in_hand, limit_of, unparkable
-from polaris.exchange.telling import FLAGS, ROLE, SIDE, heading, price_told, reject, tell, waits
+from polaris.exchange.telling import FLAGS, FLAGS_AT, ROLE, SIDE, heading, price_told, reject, tell, waits
 from polaris.exchange.trading import resume
 from polaris.exchange.trailing import wait
 from polaris.exchange.triggers import fire, reaches
@@ -46,6 +46,7 @@ from polaris.exchange.words import (
     OTOCO_SECOND,
     OTOCO_WORKING,
     PENDING,
+    SHRINKS,
     SUBMIT,
 )
 
@@ -183,5 +184,7 @@ def unfit(commands, at, legs, leg):  # type: ignore[no-untyped-def]
         return True  # it would end at once
     if leg != legs - 1:
         return False
-    other = commands[U(own - 8)]
+    other, shrinks, before = commands[U(own - 8)], SHRINKS << FLAGS_AT, commands[U(own - 2)]
+    if (before ^ commands[U(own + 6)]) & shrinks != 0 or (before & shrinks != 0 and commands[U(own - 5)] != commands[U(own + 3)]):
+        return True
     return (other ^ word) & (0xFF << SIDE) != 0 or not (waits(order_type) or waits((other >> 8) & 0xFF))

@@ -70,9 +70,10 @@ from polaris.exchange.words import (
     TRANSFER,
 )
 
-# events one command can cause at most: an order that lives ends, or is triggered, trades and ends; an iceberg shows itself slice by slice
-ROOM_AN_ORDER = 5
-ROOM_AN_ICEBERG = 2 * MAX_SLICES + 8
+# events one command can cause at most: an order that lives ends, or is triggered, trades and ends; an iceberg shows itself slice by slice;
+# with each trade the other legs of both its orders may shrink
+ROOM_AN_ORDER = 7
+ROOM_AN_ICEBERG = 4 * MAX_SLICES + 8
 LEGS = 3  # orders of one list
 ROOM = 16 + LEGS * (ROOM_AN_ORDER + ROOM_AN_ICEBERG)  # the command's own orders; and one event a book
 

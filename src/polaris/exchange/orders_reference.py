@@ -66,7 +66,7 @@ class Order:
     @property
     def waiting_ladder(self) -> int:
         """Where it waits for its trigger: a stop for a price against it, a take-profit or an activation price for one in its favour."""
-        against = self.order_type in STOPS and not self.asleep
+        against = self.order_type in STOPS and (not self.asleep or bool(self.flags & w.FROM_WORSE))
         return RISING if (self.side == BUY) == against else FALLING
 
 
@@ -133,11 +133,12 @@ class Book:
         return min(best + distance, self.lowest + TICKS - 1) if order.side == BUY else max(best - distance, self.lowest)
 
     def wake(self, order: Order, price: int) -> None:
-        """A trailing order follows the price from here on."""
+        """A trailing order follows the price from here on; of those that one order's trades wake the one at the best price woke first."""
         order.best, order.trigger = price, self.trigger_of(order, price)
         order.ladder = order.waiting_ladder
         self.join(order)
-        self.awake.append(order)
+        behind = [o for o in self.awake if o.side == order.side and (o.best > price if order.side == BUY else o.best < price)]
+        self.awake.insert(self.awake.index(behind[0]) if behind else len(self.awake), order)
 
     def wait(self, order: Order) -> None:
         """Let an order wait for its trigger; a trailing one wakes where its activation price was seen already."""
@@ -148,10 +149,11 @@ class Book:
             self.join(order)
 
     def first_trigger(self, order: Order) -> int:
-        """Where an order's trigger is when it begins to wait; a trailing one's is never farther from the market than that."""
+        """Where an order's trigger is when it begins to wait; a better price makes a trailing one's no farther from the market."""
         if not order.trail:
             return order.trigger
-        reached = self.last and (self.last >= order.trigger if order.side == SELL else self.last <= order.trigger)
+        rising = (order.side == SELL) != bool(order.flags & w.FROM_WORSE)
+        reached = self.last and (self.last >= order.trigger if rising else self.last <= order.trigger)
         return self.trigger_of(order, self.last if reached else order.trigger)
 
     def worst(self, order: Order) -> int:

@@ -44,7 +44,7 @@ from polaris.exchange.expiry import schedule
 from polaris.exchange.pairs import pair
 from polaris.exchange.slots import take
 from polaris.exchange.telling import endmost, price_told, sells, waits
-from polaris.exchange.words import FALLING, ORDER_WORDS, PARKED, RISING, STOP, STOP_LIMIT, TICKS, TRAILING_STOP
+from polaris.exchange.words import FALLING, FROM_WORSE, ORDER_WORDS, PARKED, RISING, STOP, STOP_LIMIT, TICKS, TRAILING_STOP
 
 
 @kernel
@@ -174,7 +174,7 @@ def stand(arena, rows):  # type: ignore[no-untyped-def]
                 trail, display = display, 0
                 if rows[U(at + 11)] == 0:
                     traits |= ASLEEP
-            against = order_type == STOP or order_type == STOP_LIMIT or (trail != 0 and traits & ASLEEP == 0)
+            against = order_type == STOP or order_type == STOP_LIMIT or (trail != 0 and (traits & ASLEEP == 0 or flags & FROM_WORSE != 0))
             place = 4 * book + (RISING if (sell == 0) == against else FALLING)
         slot = take(arena, place, tick, traits, shown, hidden, display, order_id, who & LOW)
         if ladder != PARKED:

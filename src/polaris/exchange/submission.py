@@ -29,7 +29,7 @@ from polaris.exchange.bands import centre, worst
 from polaris.exchange.bits import U
 from polaris.exchange.settlement import trim
 from polaris.exchange.slots import put, take
-from polaris.exchange.telling import ROLE, SIDE, endmost, has_no_limit, heading, price_told, reject, tell, waits
+from polaris.exchange.telling import FLAGS_AT, ROLE, SIDE, endmost, has_no_limit, heading, price_told, reject, tell, waits
 from polaris.exchange.trading import crosses, execute, slid
 from polaris.exchange.trailing import farthest, wait
 from polaris.exchange.triggers import fire, reaches
@@ -56,6 +56,7 @@ from polaris.exchange.words import (
     ENGINE_FULL,
     FALLING,
     FOK,
+    FROM_WORSE,
     GTC,
     IOC,
     LIMIT,
@@ -64,10 +65,15 @@ from polaris.exchange.words import (
     MAX_QUANTITY,
     MAX_SLICES,
     NO_SUCH_BOOK,
+    OCO_FIRST,
+    OCO_SECOND,
+    OTOCO_FIRST,
+    OTOCO_SECOND,
     POST_ONLY,
     POST_SLIDE,
     REDUCE_ONLY,
     RISING,
+    SHRINKS,
     STOP,
     STOP_LIMIT,
     TICKS,
@@ -127,7 +133,8 @@ def waiting_place(arena, commands, at):  # type: ignore[no-untyped-def]
     """(place, tick) where an order waits for its trigger, or a trailing one for its activation price: with none for any price."""
     word = commands[U(at)]
     book, sell, order_type = word >> 32, (word >> 31) & 1, (word >> 8) & 0xFF
-    rising = (sell == 0) == (order_type == STOP or order_type == STOP_LIMIT)
+    against = order_type == STOP or order_type == STOP_LIMIT or commands[U(at + 6)] & (FROM_WORSE << FLAGS_AT) != 0
+    rising = (sell == 0) == against
     tick = commands[U(at + 4)] - arena[U(AT_BOOKS + BOOK_WORDS * book + LOWEST)]
     if commands[U(at + 4)] == 0:
         tick = endmost(sell)
@@ -153,7 +160,7 @@ def hindrance(arena, commands, at, before):  # type: ignore[no-untyped-def]
         place, trigger = waiting_place(arena, commands, at)
         last = arena[U(line + LAST)]
         if order_type >= TRAILING_STOP:
-            trigger = farthest(arena, book, sell, commands[U(at + 5)], trigger)
+            trigger = farthest(arena, book, sell, commands[U(at + 6)] & (FROM_WORSE << FLAGS_AT) != 0, commands[U(at + 5)], trigger)
         elif last >= 0 and (last >= trigger if place & 3 == RISING else last <= trigger):
             return TRIGGERED_ALREADY, limit
         if arena[U(AT_ACCOUNTS)] != 0 and sell == 0 and commands[U(at + 2)] == 0:
@@ -198,6 +205,18 @@ def in_hand(arena, commands, at, limit):  # type: ignore[no-untyped-def]
     return slot
 
 
+@inlined
+def permitted(arena, commands, at):  # type: ignore[no-untyped-def]
+    """The flags a new order may have."""
+    flags = REDUCE_ONLY if arena[U(AT_ACCOUNTS)] != 0 else 0
+    if (commands[U(at)] >> 8) & 0xFF >= TRAILING_STOP and commands[U(at + 4)] != 0:
+        flags |= FROM_WORSE
+    role = (commands[U(at + 6)] >> ROLE) & 0xFF
+    if role == OCO_FIRST or role == OCO_SECOND or role == OTOCO_FIRST or role == OTOCO_SECOND:
+        flags |= SHRINKS
+    return flags
+
+
 @kernel
 def fault(arena, commands, at, before):  # type: ignore[no-untyped-def]
     """Why a new order is wrong in itself, `before` others of its list; 0 where it is right."""
@@ -227,7 +246,7 @@ def fault(arena, commands, at, before):  # type: ignore[no-untyped-def]
         return BAD_PREVENTION
     if owner & 0x80000000 != 0:
         return BAD_ACCOUNT
-    if (owner >> 40) & 0xFF != 0 and ((owner >> 40) & 0xFF != REDUCE_ONLY or arena[U(AT_ACCOUNTS)] == 0):
+    if (owner >> FLAGS_AT) & 0xFF & ~permitted(arena, commands, at) != 0:
         return BAD_OPERATION
     quantity = commands[U(at + 3)]
     if quantity <= 0 or quantity > (MAX_AMOUNT if order_type == MARKET_AMOUNT else MAX_QUANTITY):

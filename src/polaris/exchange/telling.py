@@ -6,6 +6,7 @@ from polaris.exchange.bits import U
 from polaris.exchange.words import (
     EVENT_WORDS,
     FALLING,
+    FROM_WORSE,
     MARKET,
     MARKET_AMOUNT,
     REJECTED,
@@ -19,6 +20,7 @@ from polaris.exchange.words import (
 
 BOOK_AND_SIDE = ~0xFFFFFF  # of a command's and an event's first word
 FLAGS = 16  # where the flags are in an event's
+FLAGS_AT = 40  # where the flags are in the seventh word of a command
 ROLE = 48  # where the role is in the seventh word of a command
 SIDE = 24  # where the side is in it
 BUYS = 1 << SIDE
@@ -95,5 +97,8 @@ def sells(traits):  # type: ignore[no-untyped-def]
     ladder, order_type = traits & 3, (traits >> 32) & 0xFF
     if ladder < FALLING:
         return ladder
-    stops = traits & ASLEEP == 0 if order_type >= TRAILING_STOP else order_type == STOP or order_type == STOP_LIMIT
+    if order_type >= TRAILING_STOP:
+        stops = traits & ASLEEP == 0 or traits & (FROM_WORSE << 56) != 0
+    else:
+        stops = order_type == STOP or order_type == STOP_LIMIT
     return 1 if (ladder == RISING) != stops else 0

@@ -220,16 +220,19 @@ def trade(arena, events, n, book, sell, limit, left, by_amount, order_id, accoun
                 arena[U(line + LAST)] = tick
                 if first < 0:
                     first = tick
-                    if taker != 0 and arena[U(orders + 8 * taker + TRAITS)] < 0:
-                        n = part(arena, events, n, taker)
-                if arena[U(order + TRAITS)] < 0:
-                    n = part(arena, events, n, slot)
+            if taker != 0 and arena[U(orders + 8 * taker + TRAITS)] < 0:
+                n = part(arena, events, n, taker, kind, quantity, left)
+            tied = arena[U(order + TRAITS)] < 0
+            if tied:
+                n = part(arena, events, n, slot, kind, quantity, shown + hidden)
             maker, owner = arena[U(order + ID)], arena[U(order + OWNER)] >> 32
             fee, maker_fee = 0, 0
             if money:
                 if kind == FILL:
                     arena[U(order + SHOWN)] = shown
                     fee, maker_fee = settle(arena, book, sell, price, quantity, account, slot)
+                    if tied:
+                        pair(arena, slot)
                 else:
                     shrink(arena, slot, quantity, 0)
             n = tell_both(arena, events, n, kind | head, order_id, account, price, quantity, left, maker, owner, shown + hidden, fee, maker_fee)

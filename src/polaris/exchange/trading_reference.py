@@ -38,7 +38,7 @@ def reach(engine: ReferenceEngine, book: Book, prices: list[int]) -> None:
             trigger(engine, order)
             engine.entering.append(order)
         elif order.side == early:
-            book.wake(order, first)
+            book.wake(order, next(price for price in prices if (price >= order.trigger if order.ladder == RISING else price <= order.trigger)))
         else:
             order.ladder = NOWHERE
             engine.waking.append(order)
@@ -49,7 +49,7 @@ def reach(engine: ReferenceEngine, book: Book, prices: list[int]) -> None:
 
 def trigger(engine: ReferenceEngine, order: Order) -> None:
     """An order that waited fires: it does not wait any more."""
-    engine.part(order)
+    engine.part(order, w.TRIGGERED)
     order.ladder, order.trail, order.best = NOWHERE, 0, 0
     engine.tell(w.TRIGGERED, order, order.shown, order.shown)
 
@@ -221,10 +221,10 @@ def match(engine: ReferenceEngine, taker: Order) -> tuple[list[int], int]:
         if quantity == 0:
             return prices, w.REMAINDER
         if kind == w.FILL:
-            engine.part(taker)
-            engine.part(maker)
             prices.append(price)
             book.last = price
+        engine.part(taker, kind, quantity)
+        engine.part(maker, kind, quantity)
         taker.shown -= quantity * price if by_amount else quantity
         maker.shown -= quantity
         fees = engine.accounts.settle(taker, maker, price, quantity) if engine.accounts and kind == w.FILL else (0, 0)

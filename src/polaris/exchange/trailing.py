@@ -1,13 +1,14 @@
 """Trailing orders: a trigger that follows the best price since the order woke, at a distance, and never goes back.
 
-    asleep (until a trade at its activation price) -> awake: the trigger follows -> fires like a stop
+    asleep (until a trade at its activation price or beyond) -> awake: the trigger follows -> fires like a stop
 
 A seller's trigger follows the highest price from below, a buyer's the lowest from above. The distance is so many ticks, or basis
 points of the best price rounded up to whole ticks; the trigger stops at the book's edge.
 
 Those that are awake are a list, the youngest first. The younger an order, the fewer prices it has seen: its best price is never
 better than an older one's. So those that a price moves are the first ones of the list, and the rest is not looked at. They
-move in the order they woke.
+move in the order they woke. One order's trades can wake several, at the first of its prices or on its way: each takes its place by
+the price it woke at.
 """
 
 from polaris.domain.kernel import inlined, outlined
@@ -39,7 +40,7 @@ from polaris.exchange.arena import (
 from polaris.exchange.bits import U
 from polaris.exchange.pairs import pair
 from polaris.exchange.telling import sells
-from polaris.exchange.words import FALLING, RISING, TICKS
+from polaris.exchange.words import EVENT_WORDS, FALLING, FILL, RISING, TICKS
 
 
 @outlined
@@ -68,12 +69,18 @@ def wake(arena, slot, best):  # type: ignore[no-untyped-def]
     arena[U(order + TRAITS)] = traits & ~ASLEEP
     arena[U(ties + BEST)] = best
     youngest = AT_BOOKS + BOOK_WORDS * book + YOUNGEST + sell
-    older = arena[U(youngest)]
+    older, younger = arena[U(youngest)], 0
+    while older != 0 and (arena[U(ties_of(arena, older) + BEST)] < best if sell else arena[U(ties_of(arena, older) + BEST)] > best):
+        younger = older
+        older = arena[U(ties_of(arena, older) + OLDER)]
     arena[U(ties + OLDER)] = older
-    arena[U(ties + YOUNGER)] = 0
+    arena[U(ties + YOUNGER)] = younger
     if older != 0:
         arena[U(ties_of(arena, older) + YOUNGER)] = slot
-    arena[U(youngest)] = slot
+    if younger != 0:
+        arena[U(ties_of(arena, younger) + OLDER)] = slot
+    else:
+        arena[U(youngest)] = slot
     arena[U(AT_BOOKS + BOOK_WORDS * book + WATCH)] |= TRAILED
     place, tick = 4 * book + (FALLING if sell else RISING), trigger_of(arena, book, sell, arena[U(ties + TRAIL)], best)
     stand_at(arena, slot, place, tick)
@@ -120,11 +127,33 @@ def unfollow(arena, slot):  # type: ignore[no-untyped-def]
     arena[U(ties + TRAIL)] = 0
 
 
+@outlined
+def first_reaching(arena, events, n, book, ladder, tick, first):  # type: ignore[no-untyped-def]
+    """The first tick of those traded by the order that traded last, from `first` on, that reached `tick`; at least its last one did."""
+    if first >= tick if ladder == RISING else first <= tick:
+        return first
+    at = EVENT_WORDS * (n - 1)
+    while events[U(at)] & 0xFF != FILL:
+        at -= EVENT_WORDS
+    line = AT_BOOKS + BOOK_WORDS * book
+    taker, lowest, reached = events[U(at + 1)], arena[U(line + LOWEST)], arena[U(line + LAST)]
+    while True:  # its first trade, which did not reach it, is where this ends
+        if events[U(at)] & 0xFF == FILL:
+            traded = events[U(at + 3)] - lowest
+            if events[U(at + 1)] != taker or (traded < tick if ladder == RISING else traded > tick):
+                return reached
+            reached = traded
+        at -= EVENT_WORDS
+
+
 @inlined
-def farthest(arena, book, sell, trail, tick):  # type: ignore[no-untyped-def]
-    """The first trigger of a trailing order that a price at `tick` wakes, if the last trade does not: none will be farther from its side."""
+def farthest(arena, book, sell, worse, trail, tick):  # type: ignore[no-untyped-def]
+    """The first trigger of a trailing order that a price at `tick` wakes, if the last trade does not; a better price makes none farther.
+
+    worse  whether a price that is at it or worse for the order wakes it
+    """
     last = arena[U(AT_BOOKS + BOOK_WORDS * book + LAST)]
-    if last >= 0 and (last >= tick if sell else last <= tick):
+    if last >= 0 and (last >= tick if (sell != 0) != worse else last <= tick):
         tick = last
     return trigger_of(arena, book, sell, trail, tick)
 

@@ -39,12 +39,13 @@ from polaris.exchange.contingent import dequeue, enqueue, part, tell_of
 from polaris.exchange.settlement import trim
 from polaris.exchange.telling import endmost, heading, price_told, sells, tell, waits
 from polaris.exchange.trading import close, crosses, resume, slid
-from polaris.exchange.trailing import farthest, follow, unfollow, wait, wake
+from polaris.exchange.trailing import farthest, first_reaching, follow, unfollow, wait, wake
 from polaris.exchange.words import (
     BOOK_HALTED,
     EXPIRED,
     FALLING,
     FOK,
+    FROM_WORSE,
     IOC,
     NOT_REDUCING,
     POST_ONLY,
@@ -110,7 +111,7 @@ def reach(arena, events, n, book, first):  # type: ignore[no-untyped-def]
             n = triggered(arena, events, n, slot)
             enqueue(arena, slot, FRONT)
         elif sells(traits) == early:
-            wake(arena, slot, first)
+            wake(arena, slot, first_reaching(arena, events, n, book, ladder, tick, first))
         else:
             enqueue(arena, slot, WAKING)  # it sees the last price only, and can't fire at once
     if watch & TRAILED != 0:
@@ -128,7 +129,7 @@ def triggered(arena, events, n, slot):  # type: ignore[no-untyped-def]
     order = arena[U(AT_ORDERS)] + 8 * slot
     traits = arena[U(order + TRAITS)]
     if traits < 0:
-        n = part(arena, events, n, slot)
+        n = part(arena, events, n, slot, TRIGGERED, 0, 0)
         if arena[U(ties_of(arena, slot) + TRAIL)] != 0:
             unfollow(arena, slot)
     if traits & (REDUCE_ONLY << 56) != 0:
@@ -192,7 +193,7 @@ def unwelcome(arena, book, slot):  # type: ignore[no-untyped-def]
         return 0
     trigger = arena[U(order + OWNER)] & LOW if waiting else 0
     if arena[U(ties + TRAIL)] != 0:
-        trigger = farthest(arena, book, sell, arena[U(ties + TRAIL)], trigger)
+        trigger = farthest(arena, book, sell, traits & (FROM_WORSE << 56) != 0, arena[U(ties + TRAIL)], trigger)
     if arena[U(AT_ACCOUNTS)] != 0 and waiting and sell == 0 and arena[U(order + HIDDEN)] == endmost(0):
         arena[U(order + HIDDEN)] = worst(arena, book, trigger)
     partner = arena[U(ties + PARTNER)]

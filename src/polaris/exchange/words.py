@@ -36,7 +36,7 @@ it. What a command's words mean depends on its operation; fields not named here 
 
 A stop to buy waits for a trade at its trigger or above, a stop to sell for one at it or below; a take-profit the other way
 round; neither trades beyond the worst price, 0 for none. A trailing stop sleeps until a trade at its `from` price (0: any) or one that
-is better for it, a seller's at that or above, and then follows the best price. Orders are identified by numbers the exchange gives (dense,
+is better for it, a seller's at that or above; with FROM_WORSE until one that is at it or worse. Then it follows the best price. Orders are identified by numbers the exchange gives (dense,
 ascending, above 0, never used twice while one lives): client ids live in the gateway.
 """
 
@@ -60,7 +60,7 @@ COMMAND = np.dtype(
         ("display", "<i8"),  # lots shown at a time by an iceberg; 0 shows all
         ("account", "<i4"),
         ("prevention", "<u1"),  # what to do where the order would trade with its own account
-        ("flags", "<u1"),  # REDUCE_ONLY
+        ("flags", "<u1"),  # REDUCE_ONLY, FROM_WORSE, SHRINKS
         ("role", "<u1"),  # in a list of orders: ALONE, OCO_FIRST ...
         ("reserved", "V1"),
         ("seq", "<i8"),  # given by whoever wrote the command down
@@ -74,7 +74,7 @@ EVENT = np.dtype(
         ("side", "<i1"),  # of order_id; a fill's taker
         ("book", "<i4"),
         ("order_id", "<i8"),
-        ("maker_id", "<i8"),  # FILL, PREVENTED: the order that rested; EXPIRED, SELF_TRADE: the other order; else 0
+        ("maker_id", "<i8"),  # FILL, PREVENTED: the order that rested; EXPIRED, SELF_TRADE: the other order; SHRUNK: the other leg; else 0
         ("price", "<i8"),  # ticks; 0 where an order has none
         ("quantity", "<i8"),  # lots, as the kind says
         ("leaves", "<i8"),  # what stays open of order_id, lots (MARKET_AMOUNT: ticks times lots)
@@ -113,6 +113,8 @@ REVIVE: Final = 23
 # flags of a command
 REDUCE_ONLY: Final = 1  # may only make the account's position in this book smaller
 HAS_TRADED: Final = 2  # of an order that lives: the exchange's own, nobody can ask for it
+FROM_WORSE: Final = 4  # of a trailing order: its activation price is one that is bad for it
+SHRINKS: Final = 8  # of both legs of a pair, of equal lots: what one trades the other loses, and it ends with the last of it
 
 # roles in a list of orders; its legs are commands next to each other, of order ids next to each other, accepted all or none
 ALONE: Final = 0
@@ -163,9 +165,10 @@ BALANCE: Final = 10  # ............ the change, units; book is the asset, leaves
 PHASE: Final = 11  # .............. the phase; price and maker_leaves are the auction's price and lots
 SETTING: Final = 12  # ............ as the command said, SET_RULE and SET_LIMIT: which; price and order_id as said, leaves: the operation
 ACTIVATED: Final = 13  # .......... the order's, pending until now
+SHRUNK: Final = 14  # ............. what its other leg, maker_id, is about to trade, or does not trade with itself: this much less is open
 EVENT_NAMES: Final = (
     "", "accepted", "fill", "cancelled", "expired", "amended", "rejected", "triggered", "refreshed", "prevented", "balance", "phase", "setting",
-    "activated",
+    "activated", "shrunk",
 )  # fmt: skip
 
 # flags of an event
@@ -273,7 +276,7 @@ ORDER = np.dtype(
     [
         ("book", "<i4"),
         ("ladder", "<i1"),  # BIDS, ASKS, FALLING, RISING, PARKED
-        ("flags", "<u1"),  # REDUCE_ONLY, HAS_TRADED
+        ("flags", "<u1"),  # REDUCE_ONLY, HAS_TRADED, FROM_WORSE, SHRINKS
         ("reserved", "V2"),
         ("order_id", "<i8"),
         ("price", "<i8"),  # ticks; 0: it waits, and takes any price then

@@ -18,6 +18,7 @@ from polaris.exchange.words import (
     CONTINUOUS,
     EXPIRE_AT,
     FOK,
+    FROM_WORSE,
     GTC,
     HALTED,
     IOC,
@@ -33,6 +34,7 @@ from polaris.exchange.words import (
     REFERENCE_PRICE,
     SET_PHASE,
     SET_RULE,
+    SHRINKS,
     STOP,
     STOP_LIMIT,
     SUBMIT,
@@ -128,7 +130,7 @@ def orders(draw: Any) -> Fields:
     limited = order_type in (LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT, TRAILING_STOP_LIMIT)
     trails = order_type >= TRAILING_STOP
     time_in_force = draw(st.sampled_from((GTC, GTC, GTC, IOC, FOK, POST_ONLY, POST_SLIDE) if limited else (IOC, IOC, FOK)))
-    return submit(
+    order = submit(
         draw(ids),
         draw(sides),
         draw(prices) if limited or (order_type in (STOP, TAKE_PROFIT) and draw(st.booleans())) else 0,
@@ -141,6 +143,9 @@ def orders(draw: Any) -> Fields:
         account=draw(st.integers(0, 2)),
         prevention=draw(st.integers(0, 4)),
     )
+    if trails and order["trigger"] and draw(st.booleans()):
+        order["flags"] = FROM_WORSE
+    return order
 
 
 edges = st.sampled_from((-(2**63), -1, 0, 1, 94, 95, 98, 99, 95 + TICKS - 1, 95 + TICKS, 99 + TICKS - 1, 2**42, 2**42 + 1, 2**62, 2**62 + 1, 2**63 - 1))
@@ -153,7 +158,7 @@ def strange(draw: Any) -> Fields:
     for name in draw(st.sets(st.sampled_from(("price", "quantity", "trigger", "display", "order_id")), max_size=2)):
         order[name] = draw(edges)
     small = {"side": st.integers(-2, 2), "order_type": st.integers(0, 10), "time_in_force": st.integers(0, 6), "prevention": st.integers(0, 6)}
-    small |= {"flags": st.integers(0, 2), "role": st.integers(0, 8)}
+    small |= {"flags": st.integers(0, 16), "role": st.integers(0, 8)}
     small |= {"account": st.integers(-1, 2), "book": st.integers(-2, 3), "operation": st.integers(0, 24)}
     for name in draw(st.sets(st.sampled_from(sorted(small)), max_size=1)):
         order[name] = draw(small[name])
@@ -177,6 +182,9 @@ def lists(draw: Any) -> list[Fields]:
         if pair[0]["order_type"] < STOP:
             tick = draw(prices)
             pair[1] |= {"order_type": STOP, "time_in_force": IOC, "price": 0, "trigger": tick, "quantity": draw(quantities), "display": 0}
+        if draw(st.booleans()):
+            for one in pair:
+                one |= {"flags": one.get("flags", 0) | SHRINKS, "quantity": pair[0]["quantity"]}
     if make is oto and draw(st.integers(0, 9)) != 0:
         legs[0] |= {"order_type": LIMIT, "price": draw(prices), "quantity": draw(quantities), "trigger": 0, "display": 0}
     rows = make(*legs)

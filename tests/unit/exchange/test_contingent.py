@@ -45,6 +45,68 @@ def test_a_leg_that_takes_at_once_ends_the_other_one_first(tell):
     ]
 
 
+def test_a_pair_that_shrinks_keeps_its_stop_for_what_has_not_traded(tell):
+    pair = [{**leg, "flags": w.SHRINKS} for leg in PAIR]
+    assert tell(pair, submit(3, BUY, 110, 2))[1:] == ["shrunk 2: 2 @ 0", "fill 3 x 1: 2 @ 110, leaves 0 / 3"]
+    assert tell(pair, submit(3, BUY, 110, 2), submit(4, BUY, 110, 4))[1:] == ["expired 2: 3 @ 0, linked", "fill 4 x 1: 3 @ 110, leaves 1 / 0"]
+    half = pair, submit(3, BUY, 110, 2), submit(8, BUY, 90, 9)
+    assert tell(*half, submit(9, SELL, 90, 1))[1:] == [
+        "fill 9 x 8: 1 @ 90, leaves 0 / 8",
+        "expired 1: 3 @ 110, linked",
+        "triggered 2: 3 @ 0",
+        "fill 2 x 8: 3 @ 90, leaves 0 / 5",
+    ]
+
+
+def test_a_leg_of_a_pair_that_shrinks_takes_in_part_and_the_other_goes_on_with_the_rest(tell):
+    pair = [{**leg, "flags": w.SHRINKS} for leg in PAIR]
+    assert tell(submit(8, BUY, 111, 2), submit(9, BUY, 110, 1), pair)[2:] == [
+        "shrunk 2: 2 @ 0",
+        "fill 1 x 8: 2 @ 111, leaves 3 / 0",
+        "shrunk 2: 1 @ 0",
+        "fill 1 x 9: 1 @ 110, leaves 2 / 0",
+    ]
+    parked = oto(submit(1, BUY, 100, 5), *({**leg, "order_id": leg["order_id"] + 1, "flags": w.SHRINKS} for leg in PAIR))
+    assert tell(parked, submit(8, BUY, 99, 1), submit(9, SELL, 100, 5))[2:] == ["activated 2: 5 @ 110", "activated 3: 5 @ 0"]
+    low = [parked[0], {**parked[1], "price": 98}, parked[2]]
+    assert tell(low, submit(8, BUY, 99, 1), submit(9, SELL, 100, 5))[2:] == [
+        "activated 2: 5 @ 98",
+        "activated 3: 5 @ 0",
+        "shrunk 3: 1 @ 0",
+        "fill 2 x 8: 1 @ 99, leaves 4 / 0",
+    ]
+
+
+def test_a_pair_that_shrinks_does_so_in_an_auction_too(tell):
+    pair = [{**leg, "flags": w.SHRINKS} for leg in PAIR]
+    assert tell(set_phase(w.AUCTION), pair, submit(3, BUY, 110, 2), set_phase(w.CONTINUOUS)) == [
+        "phase 0: 2 @ 110",
+        "shrunk 2: 2 @ 0",
+        "fill 3 x 1: 2 @ 110, leaves 0 / 3, auction",
+    ]
+
+
+def test_the_legs_of_a_pair_that_shrinks_are_alike_and_are_not_amended(tell):
+    first, second = PAIR
+    for wrong in ([{**first, "flags": w.SHRINKS}, second], [{**first, "flags": w.SHRINKS}, {**second, "flags": w.SHRINKS, "quantity": 4}]):
+        assert tell(wrong) == ["rejected 1: 5 @ 110, list refused", f"rejected 2: {wrong[1]['quantity']} @ 0, bad list"]
+    assert tell(submit(1, SELL, 110, 5, flags=w.SHRINKS)) == ["rejected 1: 5 @ 110, bad operation"]
+    pair = [{**leg, "flags": w.SHRINKS} for leg in PAIR]
+    assert tell(pair, amend(1, 4)) == ["rejected 1: 4 @ 0, bad list"]
+    assert tell(pair, submit(8, BUY, 90, 1), submit(9, SELL, 90, 1), amend(2, 1)) == ["rejected 2: 1 @ 0, unknown order"]
+
+
+def test_a_leg_that_does_not_trade_with_itself_takes_as_many_lots_from_the_other(tell):
+    pair = [{**leg, "account": 1} for leg in PAIR]
+    own = {"account": 1, "prevention": w.DECREMENT}
+    assert tell(pair, submit(3, BUY, 110, 2, **own))[1:] == ["shrunk 2: 2 @ 0", "prevented 3 x 1: 2 @ 110, leaves 0 / 3"]
+    assert tell(pair, submit(3, BUY, 110, 9, **own))[1:] == ["prevented 3 x 1: 5 @ 110, leaves 4 / 0", "expired 2: 5 @ 0, linked"]
+    takes = [{**leg, **own} for leg in PAIR]
+    assert tell(submit(8, BUY, 110, 2, account=1), takes)[2:] == ["shrunk 2: 2 @ 0", "prevented 1 x 8: 2 @ 110, leaves 3 / 0"]
+    short = oco({**PAIR[0], "account": 1}, stop(2, SELL, 90, 2, account=1))
+    assert tell(short, submit(3, BUY, 110, 2, **own))[1:] == ["expired 2: 2 @ 0, linked", "prevented 3 x 1: 2 @ 110, leaves 0 / 3"]
+
+
 def test_a_leg_that_fires_ends_the_other_one_first(tell):
     assert tell(PAIR, submit(8, BUY, 90, 9), submit(9, SELL, 90, 1))[1:] == [
         "fill 9 x 8: 1 @ 90, leaves 0 / 8",
@@ -239,6 +301,20 @@ def test_a_pair_holds_what_its_larger_leg_would_and_hands_it_over(hear):
     assert hear(*rich, pair, amend(2, 2), money=MONEY).has(1, BASE) == (950, 50)
     assert hear(*rich, pair, amend(1, 9), money=MONEY).has(1, BASE) == (910, 90)
     assert hear(*rich, pair, cancel(1), money=MONEY).has(1, BASE) == (1_000, 0)
+
+
+def test_what_a_pair_that_shrinks_holds_shrinks_with_it(hear):
+    rich = deposit(1, BASE, 50), deposit(1, QUOTE, 2_000), deposit(2, BASE, 50), deposit(2, QUOTE, 10_000)
+    pair = [{**leg, "account": 1, "flags": w.SHRINKS} for leg in PAIR]
+    heard = hear(*rich, pair, submit(3, BUY, 110, 2, account=2), money=MONEY)
+    assert (heard.has(1, BASE), heard.engine.ledger().positions[1, 0]["sells"]) == ((0, 30), 3)
+    assert hear(*rich, pair, submit(3, BUY, 110, 5, account=2), money=MONEY).has(1, BASE) == (0, 0)
+    buys = oco(submit(1, BUY, 90, 5, account=1), submit(2, BUY, 120, 5, order_type=w.STOP_LIMIT, trigger=115, account=1))
+    buys = [{**leg, "flags": w.SHRINKS} for leg in buys]
+    heard = hear(*rich, buys, submit(3, SELL, 90, 2, account=2), money=MONEY)
+    assert heard.has(1, QUOTE) == (2_000 - 2 * 90 * 3 - 3 * 120 * 3, 3 * 120 * 3)
+    takes = hear(*rich, submit(3, SELL, 90, 2, account=2), buys, money=MONEY)
+    assert takes.has(1, QUOTE) == heard.has(1, QUOTE)
 
 
 def test_a_pair_to_buy_holds_the_dearer_leg(hear):

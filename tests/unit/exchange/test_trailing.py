@@ -87,6 +87,52 @@ def test_what_it_slept_through_does_not_count(hear):
     assert trigger(hear(*print_at(100), trailing(1, SELL, 5, 4, trigger=105), *print_at(90, 105, 104))) == (101, 105)
 
 
+def test_it_can_begin_at_a_price_that_is_bad_for_it(hear):
+    sells, buys = trailing(1, SELL, 5, 4, trigger=95, flags=w.FROM_WORSE), trailing(1, BUY, 5, 4, trigger=105, flags=w.FROM_WORSE)
+    assert trigger(hear(*print_at(100), sells, *print_at(110, 96))) == (95, 0)
+    assert trigger(hear(*print_at(100), sells, *print_at(94))) == (90, 94)
+    assert trigger(hear(*print_at(94), sells)) == (90, 94)
+    assert trigger(hear(*print_at(100), buys, *print_at(90, 104))) == (105, 0)
+    assert trigger(hear(*print_at(100), buys, *print_at(106))) == (110, 106)
+    assert trigger(hear(*print_at(106), buys)) == (110, 106)
+
+
+def test_a_stop_loss_that_trails_from_a_price_walks_as_the_venue_with_that_order_type_says(hear, tell):
+    # Source: Binance, Spot Trailing Stop order FAQ, scenarios A and B
+    buys = trailing(1, BUY, 1, -500, trigger=44_000, price=45_000, order_type=w.TRAILING_STOP_LIMIT, time_in_force=w.GTC, flags=w.FROM_WORSE)
+    way = *print_at(40_000), buys, *print_at(37_000, 44_000, 45_000, 46_000, 42_000)
+    assert trigger(hear(*way)) == (44_100, 42_000)
+    assert tell(*way, submit(8, SELL, 44_100, 1), submit(9, BUY, 44_100, 1))[1:] == ["fill 9 x 8: 1 @ 44100, leaves 0 / 0", "triggered 1: 1 @ 45000"]
+    sells = trailing(1, SELL, 1, -1_000, trigger=39_000, price=38_000, order_type=w.TRAILING_STOP_LIMIT, time_in_force=w.GTC, flags=w.FROM_WORSE)
+    way = *print_at(40_000), sells, *print_at(41_500, 39_000, 37_000, 41_000)
+    assert trigger(hear(*way)) == (36_900, 41_000)
+    assert tell(*way, submit(8, BUY, 36_900, 1), submit(9, SELL, 36_900, 1))[1:] == ["fill 9 x 8: 1 @ 36900, leaves 0 / 0", "triggered 1: 1 @ 38000"]
+
+
+def test_a_sweep_wakes_it_at_the_first_of_its_prices_that_is_bad_enough_and_can_fire_it(hear, tell):
+    order = trailing(1, SELL, 5, 4, trigger=100, flags=w.FROM_WORSE)
+    bids = submit(7, BUY, 103, 1), submit(8, BUY, 99, 1), submit(9, BUY, 96, 9)
+    assert trigger(hear(*print_at(105), order, *bids, submit(10, SELL, 96, 3))) == (95, 99)
+    far = submit(7, BUY, 103, 1), submit(8, BUY, 99, 1), submit(9, BUY, 95, 9)
+    assert tell(*print_at(105), order, *far, submit(10, SELL, 95, 3))[4:] == ["triggered 1: 5 @ 0", "fill 1 x 9: 5 @ 95, leaves 0 / 3"]
+    asks = submit(7, SELL, 97, 1), submit(8, SELL, 103, 9)
+    assert trigger(hear(*print_at(105), order, *asks, submit(10, BUY, 103, 2))) == (99, 103)
+
+
+def test_of_those_that_one_sweep_wakes_the_one_at_the_better_price_woke_first(hear):
+    good, bad = trailing(1, BUY, 1, 4, trigger=97), trailing(2, BUY, 1, 2, trigger=100, flags=w.FROM_WORSE)
+    slept, asks = [*print_at(99), good, bad], [submit(7, SELL, 96, 1), submit(9, SELL, 100, 9)]
+    assert hear(*slept, *asks, submit(10, BUY, 100, 2)).words[3:] == ["triggered 1: 1 @ 0", "fill 1 x 9: 1 @ 100, leaves 0 / 7"]
+    wide = [{**one, "display": 9} for one in (good, bad)]
+    heard = hear(*print_at(99), *wide, *asks, submit(10, BUY, 100, 2))
+    assert [(int(heard.order(n)["best"]), int(heard.order(n)["older"])) for n in (1, 2)] == [(96, 0), (100, 1)]
+
+
+def test_only_a_trailing_order_with_an_activation_price_begins_at_a_bad_one(tell):
+    assert tell(trailing(1, SELL, 5, 4, flags=w.FROM_WORSE)) == ["rejected 1: 5 @ 0, bad operation"]
+    assert tell(submit(1, SELL, 100, 5, flags=w.FROM_WORSE)) == ["rejected 1: 5 @ 100, bad operation"]
+
+
 def test_without_a_price_yet_any_trade_wakes_it(hear):
     assert trigger(hear(trailing(1, SELL, 5, 4))) == (1, 0)
     assert trigger(hear(trailing(1, SELL, 5, 4), *print_at(100))) == (96, 100)
@@ -152,15 +198,17 @@ def test_one_that_waits_to_buy_holds_its_worst_price_as_far_from_its_first_trigg
     st.sampled_from((BUY, SELL)),
     st.one_of(st.integers(1, 9), st.integers(-900, -50)),
     st.one_of(st.just(0), st.integers(90, 115)),
+    st.booleans(),
 )
-def test_it_fires_exactly_where_a_plain_walk_along_the_prices_says(prices, side, trail, activation):
+def test_it_fires_exactly_where_a_plain_walk_along_the_prices_says(prices, side, trail, activation, worse):
     engine = MatchingEngine((1,), 100)
-    engine.run(commands(*print_at(100), trailing(1, side, 1, trail, trigger=activation)))
-    best = 100 if activation == 0 or (activation <= 100 if side == SELL else activation >= 100) else 0
+    worse = worse and activation != 0
+    engine.run(commands(*print_at(100), trailing(1, side, 1, trail, trigger=activation, flags=w.FROM_WORSE if worse else 0)))
+    best = 100 if activation == 0 or (activation <= 100 if (side == SELL) != worse else activation >= 100) else 0
     fired = False
     for n, price in enumerate(prices):
         if not best:
-            best = price if (price >= activation if side == SELL else price <= activation) else 0
+            best = price if (price >= activation if (side == SELL) != worse else price <= activation) else 0
         else:
             distance = trail if trail > 0 else -(-best * -trail // 10_000)
             fired = price <= best - distance if side == SELL else price >= best + distance
