@@ -19,7 +19,7 @@ from tests.unit.exchange.gateway.test_register import asked_of, many
 KEPT: dict[str, Any] = {"silent": (3,), "history": 4, "lists": 3}
 ORDER = (
     "order_id", "account", "book", "side", "order_type", "time_in_force", "price", "quantity", "trigger", "display", "prevention", "flags", "client_id",
-    "number", "session", "created", "updated", "first_id", "working", "executed", "paid", "prevented", "prevented_id", "state", "list_id",
+    "number", "session", "created", "updated", "first_id", "working", "executed", "paid", "prevented", "prevented_id", "state", "expiry", "list_id",
 )  # fmt: skip
 
 

@@ -309,6 +309,8 @@ def test_what_a_pair_that_shrinks_holds_shrinks_with_it(hear):
     heard = hear(*rich, pair, submit(3, BUY, 110, 2, account=2), money=MONEY)
     assert (heard.has(1, BASE), heard.engine.ledger().positions[1, 0]["sells"]) == ((0, 30), 3)
     assert hear(*rich, pair, submit(3, BUY, 110, 5, account=2), money=MONEY).has(1, BASE) == (0, 0)
+    auction = set_phase(w.AUCTION), pair, submit(3, BUY, 110, 2, account=2), set_phase(w.CONTINUOUS)
+    assert hear(*rich, *auction, money=MONEY).has(1, BASE) == (0, 30)
     buys = oco(submit(1, BUY, 90, 5, account=1), submit(2, BUY, 120, 5, order_type=w.STOP_LIMIT, trigger=115, account=1))
     buys = [{**leg, "flags": w.SHRINKS} for leg in buys]
     heard = hear(*rich, buys, submit(3, SELL, 90, 2, account=2), money=MONEY)

@@ -23,6 +23,8 @@ EXPIRED: Final = 5
 EXPIRED_IN_MATCH: Final = 6  # it would have traded with its own account
 STATE_NAMES: Final = ("PENDING_NEW", "NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH")
 
+STILL_PENDING: Final = 128  # in the reason of an end: it waited for another order of its list
+
 # kinds of lists
 OCO: Final = 1
 OTO: Final = 2
@@ -65,6 +67,7 @@ class Order:
     quantity   lots it asks for in all; MARKET_AMOUNT: ticks times lots
     executed   lots; `paid` ticks times lots
     prevented  lots that did not trade with the own account
+    expiry     why it expired (words.py), | STILL_PENDING; 0 where it did not
     created, updated, working   ns UTC; working is 0 until it is in the book
     number     the dialect's own; session  the connection it came by
     client_id  what it is called now; first_id what it was called when it came
@@ -72,7 +75,7 @@ class Order:
     """
 
     __slots__ = (
-        "account", "amendments", "book", "client_id", "created", "display", "executed", "first_id", "flags", "list", "list_id", "number", "order_id",
+        "account", "amendments", "book", "client_id", "created", "display", "executed", "expiry", "first_id", "flags", "list", "list_id", "number", "order_id",
         "order_type", "paid", "prevented", "prevented_id", "prevention", "price", "quantity", "session", "side", "state", "time_in_force", "trigger",
         "updated", "working",
     )  # fmt: skip
@@ -84,6 +87,7 @@ class Order:
     side: int
     prevention: int
     flags: int
+    expiry: int
     state: int
     price: int
     quantity: int
@@ -103,7 +107,7 @@ class Order:
     def __init__(self, image: tuple[Any, ...]) -> None:
         """From the fields of a `register_fold.IMAGES`."""
         (
-            self.order_id, self.account, self.book, self.order_type, self.time_in_force, self.side, self.prevention, self.flags, _, self.state, self.price,
+            self.order_id, self.account, self.book, self.order_type, self.time_in_force, self.side, self.prevention, self.flags, self.expiry, _, self.state, self.price,
             self.quantity, self.trigger, self.display, self.executed, self.paid, self.prevented, self.prevented_id, self.created, self.updated, self.working,
             self.number, self.session, self.list_id, _, client_id, _, first_id,
         ) = image  # fmt: skip

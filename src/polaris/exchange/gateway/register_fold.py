@@ -28,6 +28,7 @@ from polaris.exchange.gateway.orders import (
     PARTIALLY_FILLED,
     PENDING_NEW,
     STARTED,
+    STILL_PENDING,
 )
 from polaris.exchange.gateway.register_memory import (
     account_at,
@@ -59,7 +60,8 @@ ORDER_FIELDS: Final[list[Any]] = [
     ("side", "<i1"),
     ("prevention", "<u1"),
     ("flags", "<u1"),
-    ("spare", "V3"),
+    ("expiry", "<u1"),  # why it expired, | STILL_PENDING
+    ("spare", "V2"),
     ("state", "<i8"),
     ("price", "<i8"),
     ("quantity", "<i8"),
@@ -206,11 +208,15 @@ def fold(memory, commands, notes, events, changes):  # type: ignore[no-untyped-d
                 if wanted:
                     image(memory, changes, told, order)
                 told += 1
-        elif kind == w.TRIGGERED or kind == w.ACTIVATED:
+        elif kind == w.TRIGGERED or kind == w.ACTIVATED or kind == w.SHRUNK:
             order = alive(memory, order_id)
             if order != 0:
-                memory[U(order + r.STATE)], memory[U(order + r.UPDATED)] = NEW, ts
-                if kind == w.TRIGGERED or memory[U(order + r.SHAPE)] & 255 < w.STOP:
+                memory[U(order + r.UPDATED)] = ts
+                if kind == w.SHRUNK:
+                    memory[U(order + r.QUANTITY)] -= events[at, 4]
+                else:
+                    memory[U(order + r.STATE)] = NEW
+                if kind == w.TRIGGERED or (kind == w.ACTIVATED and memory[U(order + r.SHAPE)] & 255 < w.STOP):
                     memory[U(order + r.WORKING)] = ts
                 memory[U(r.EXECUTIONS)] += 1
                 if wanted:
@@ -421,6 +427,7 @@ def end(memory, commands, notes, place, events, at, order, changes, told):  # ty
             note_prevented(memory, ts, order, other, memory[U(other + r.PRICE)], events[at, 4])
         memory[U(order + r.PREVENTED_ID)] = memory[U(r.LAST_PREVENTED)]
     else:
+        memory[U(order + r.SHAPE)] |= (reason | (STILL_PENDING if memory[U(order + r.STATE)] == PENDING_NEW else 0)) << 40
         memory[U(order + r.STATE)] = EXPIRED
     memory[U(order + r.UPDATED)] = ts
     if wanted:

@@ -81,7 +81,7 @@ OWNER = 9  # account | book << 32
 # an order
 NAMED = 4  # the next of its names' chains: as it is called, was called, was called first
 AMENDED = 7  # its newest amendment
-SHAPE = 10  # order type | time in force << 8 | side << 16 | prevention << 24 | flags << 32
+SHAPE = 10  # order type | time in force << 8 | side << 16 | prevention << 24 | flags << 32 | why it expired << 40
 STATE = 11
 PRICE = 12
 QUANTITY = 13

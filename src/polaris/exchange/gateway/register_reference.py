@@ -24,6 +24,7 @@ from polaris.exchange.gateway.orders import (
     PARTIALLY_FILLED,
     PENDING_NEW,
     STARTED,
+    STILL_PENDING,
 )
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import Commands, Events
@@ -62,6 +63,7 @@ class Known:
     prevented: int = 0
     prevented_id: int = 0
     state: int = NEW
+    expiry: int = 0
     list_id: int = 0
     amendments: list[Told] = field(default_factory=list)
     renamed: bool = False  # by an amendment
@@ -178,6 +180,9 @@ class ReferenceRegister:
             if kind == w.TRIGGERED or order.order_type < w.STOP:
                 order.working = ts
             self._tell(event, kind, 0, order)
+        elif kind == w.SHRUNK:
+            order.quantity, order.updated = order.quantity - lots, ts
+            self._tell(event, kind, 0, order)
 
     def _accept(self, event: Any, command: Any, note: Any) -> None:
         fields: dict[str, Any] = {name: int(command[name]) for name in ("order_type", "time_in_force", "price", "quantity", "trigger", "display", "prevention", "flags")}
@@ -253,6 +258,7 @@ class ReferenceRegister:
                 self._note_prevented(ts, order, other, other.price, int(event["quantity"]))
             order.prevented_id = self.counters["prevented"]
         else:
+            order.expiry = reason | (STILL_PENDING if order.state == PENDING_NEW else 0)
             order.state = EXPIRED
         order.updated = ts
         self._tell(event, kind, reason, order, former, self._over(order, ts))

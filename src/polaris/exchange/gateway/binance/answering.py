@@ -11,6 +11,7 @@ import numpy as np
 
 from polaris.domain.kernel import inlined, kernel
 from polaris.exchange.bits import U
+from polaris.exchange.gateway.binance.reports import EXPIRIES, NO_LIQUIDITY
 from polaris.exchange.gateway.binance.scanning import (
     ACK,
     CANCEL_ONE,
@@ -45,7 +46,7 @@ from polaris.exchange.gateway.binance.tables import (
     wide,
 )
 from polaris.exchange.gateway.orders import EXPIRED, FILLED, NEW, PARTIALLY_FILLED
-from polaris.exchange.words import FOK, IOC, LIMIT, POST_ONLY
+from polaris.exchange.words import FOK, IOC, LIMIT, NOT_FILLABLE, POST_ONLY, PRICE_BAND, REMAINDER
 
 ORDER_ID: Final = 1  # a COMMAND's word
 
@@ -59,7 +60,8 @@ PAID: Final = 9  # ticks times lots
 STATE: Final = 10
 FILLS_FROM: Final = 11  # of a new one, where its fills begin
 FILLS_TO: Final = 12
-IMAGE: Final = 13
+WHY: Final = 13  # of a new one that expired, the reason (words.py)
+IMAGE: Final = 14
 FILL_WORDS: Final = 4  # int64[k, FILL_WORDS]: price in ticks, lots, fee in units of what was received, trade id
 MOST_FILLS: Final = 200  # of one answer: a frame's header says up to 65,535 bytes
 LONGEST_FILL: Final = 256  # bytes
@@ -91,6 +93,9 @@ _FILLED, _PARTLY, _EXPIRED = letters('","status":"FILLED'), letters('","status":
 _FILL_PRICE, _FILL_LOTS, _COMMISSION = letters('{"price":"'), letters('","qty":"'), letters('","commission":"')
 _ASSET, _TRADE = letters('","commissionAsset":"'), letters('","tradeId":')
 _WORKING, _FILLS, _PREVENTION = letters(',"workingTime":'), letters(',"fills":['), letters(',"selfTradePreventionMode":"NONE"')
+_REASON, _QUOTE = letters(',"expiryReason":"'), letters('"')
+_NO_LIQUIDITY, _IOC_ENDED = letters(NO_LIQUIDITY), letters(EXPIRIES[REMAINDER])
+_NOT_FILLABLE, _BEYOND = letters(EXPIRIES[NOT_FILLABLE]), letters(EXPIRIES[PRICE_BAND])
 
 
 @kernel
@@ -225,6 +230,18 @@ def _write(data, asked, commands, notes, times, images, fills, figures, out, at,
             out[U(at)] = _BRACKET
             at += 1
     at = put(out, at, _PREVENTION)
+    if places and state == EXPIRED:
+        at = put(out, at, _REASON)
+        why = wide(images[U(i), WHY])
+        if why == NOT_FILLABLE:
+            at = put(out, at, _NOT_FILLABLE)
+        elif why == PRICE_BAND:
+            at = put(out, at, _BEYOND)
+        elif order_type == LIMIT:
+            at = put(out, at, _IOC_ENDED)
+        else:
+            at = put(out, at, _NO_LIQUIDITY)
+        at = put(out, at, _QUOTE)
     out[U(at)] = _CLOSE
     return at + 1
 

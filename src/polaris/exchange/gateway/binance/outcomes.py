@@ -21,6 +21,7 @@ from polaris.exchange.gateway.binance.answering import (
     PAID,
     SHAPE,
     STATE,
+    WHY,
 )
 from polaris.exchange.gateway.binance.scanning import CANCEL_ONE, PLACE, WHAT
 
@@ -52,7 +53,10 @@ def outcomes(changes, seq, begin, unit, asked, commands, images, fills, times, w
         heard += 1
         fits = fits and changes[row, c.IS_ORDER] != 0 and changes[row, _AT + r.SESSION] >> 32 == 0 and changes[row, _AT + r.PREVENTED_ID] == 0
         if what == PLACE:
-            fits = fits and (kind == w.ACCEPTED or kind == w.FILL or kind == w.EXPIRED)
+            why = changes[row, c.WHAT] >> 8 & 255
+            fits = fits and (kind == w.ACCEPTED or kind == w.FILL or (kind == w.EXPIRED and (why == w.REMAINDER or why == w.NOT_FILLABLE or why == w.PRICE_BAND)))
+            if kind == w.EXPIRED:
+                images[U(i), WHY] = why
             if kind == w.FILL:
                 if images[U(i), FILLS_TO] == 0:
                     images[U(i), FILLS_FROM] = filled

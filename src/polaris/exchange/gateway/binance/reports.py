@@ -11,7 +11,19 @@ from polaris.domain.orders import BUY
 from polaris.exchange.gateway.binance.call import encode
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.wanted import PREVENTIONS, TRAILS_PROFIT, strategy_of
-from polaris.exchange.gateway.orders import OCO, PARTIALLY_FILLED, STATE_NAMES, Amendment, Change, Order, OrderList, Prevented, Trade
+from polaris.exchange.gateway.orders import EXPIRED as HAS_EXPIRED
+from polaris.exchange.gateway.orders import (
+    OCO,
+    PARTIALLY_FILLED,
+    STATE_NAMES,
+    STILL_PENDING,
+    Amendment,
+    Change,
+    Order,
+    OrderList,
+    Prevented,
+    Trade,
+)
 from polaris.exchange.words import (
     ACCEPTED,
     ACTIVATED,
@@ -22,13 +34,20 @@ from polaris.exchange.words import (
     FOK,
     IOC,
     LIMIT,
+    LINKED,
     MARKET,
     MARKET_AMOUNT,
+    NOT_FILLABLE,
+    NOT_REDUCING,
     PREVENTED,
+    PRICE_BAND,
+    REMAINDER,
+    SHRUNK,
     STOP,
     STOP_LIMIT,
     TAKE_PROFIT,
     TAKE_PROFIT_LIMIT,
+    TIME,
     TRAILING_STOP,
     TRAILING_STOP_LIMIT,
     TRIGGERED,
@@ -44,8 +63,14 @@ TIMED: Final = frozenset({LIMIT, STOP_LIMIT, TAKE_PROFIT_LIMIT, TRAILING_STOP_LI
 PREVENTION_NAMES: Final = {number: name for name, number in PREVENTIONS.items()}
 EXECUTIONS: Final = {
     ACCEPTED: "NEW", FILL: "TRADE", CANCELLED: "CANCELED", EXPIRED: "EXPIRED", AMENDED: "REPLACED", PREVENTED: "TRADE_PREVENTION", TRIGGERED: "NEW",
-    ACTIVATED: "NEW",
+    ACTIVATED: "NEW", SHRUNK: "REPLACED",
 }  # fmt: skip
+EXPIRIES: Final = {
+    REMAINDER: "UNFILLED_IOC_QUANTITY_EXPIRED", NOT_FILLABLE: "UNFILLED_FOK_ORDER_EXPIRED", PRICE_BAND: "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
+    LINKED: "OCO_TRIGGER", LINKED | STILL_PENDING: "OTO_PHASE_ONE_EXPIRED", TIME: "EXCHANGE_CANCELED", TIME | STILL_PENDING: "EXCHANGE_CANCELED",
+    NOT_REDUCING: "EXCHANGE_CANCELED",
+}  # fmt: skip
+NO_LIQUIDITY: Final = "INSUFFICIENT_LIQUIDITY"  # the remainder of a market order
 NO_LIST: Final = -1
 ZERO: Final = "0.00000000"
 
@@ -65,6 +90,13 @@ def time_name(order: Order) -> str:
     if order.order_type in TIMED:
         return "IOC" if order.time_in_force == IOC else "FOK" if order.time_in_force == FOK else "GTC"
     return "GTC"
+
+
+def expiry_reason(order: Order) -> str:
+    """Why an order expired; what could not enter the book when its turn came was REJECTED."""
+    if order.expiry == REMAINDER and order.order_type not in TIMED:
+        return NO_LIQUIDITY
+    return EXPIRIES.get(order.expiry, "REJECTED")
 
 
 def list_number(order: Order) -> int:
@@ -94,12 +126,12 @@ def result(figures: Figures, order: Order, ts: int, time: Time, trades: Sequence
     if trades is not None:
         told["fills"] = [fill(figures, trade) for trade in trades]
     told["selfTradePreventionMode"] = PREVENTION_NAMES[order.prevention]
-    return {**told, **_prevented(figures, order)}
+    return {**told, **_ended(figures, order)}
 
 
 def result_text(figures: Figures, order: Order, ts: int, time: Time, trades: Sequence[Trade] | None = None) -> bytes:
     """`result` as JSON. Of the orders most often placed it is written out at once, which takes a third of the time."""
-    if order.order_type != LIMIT or order.list is not None or order.display or order.number or order.prevented_id or trades:
+    if order.order_type != LIMIT or order.list is not None or order.display or order.number or order.prevented_id or order.state == HAS_EXPIRED or trades:
         return encode(result(figures, order, ts, time, trades))
     working = time(order.working) if order.working else -1
     fills = "" if trades is None else '"fills":[],'
@@ -129,7 +161,7 @@ def status(figures: Figures, order: Order, time: Time) -> Document:
         **_trailing(order, time),
         **_strategy(order),
         "selfTradePreventionMode": PREVENTION_NAMES[order.prevention],
-        **_prevented(figures, order),
+        **_ended(figures, order),
     }
 
 
@@ -339,6 +371,8 @@ def execution(figures: Figures, change: Change, order: Order, execution_id: int,
         told["A"] = figures.quantity(order.prevented)
         told["B"] = figures.quantity(change.quantity if change.kind in (PREVENTED, EXPIRED) else 0)
         told["pl"] = ZERO
+    if change.state == HAS_EXPIRED:
+        told["eR"] = expiry_reason(order)
     return told
 
 
@@ -398,5 +432,6 @@ def _strategy(order: Order) -> Document:
     return told if strategy_type is None else {**told, "strategyType": strategy_type}
 
 
-def _prevented(figures: Figures, order: Order) -> Document:
-    return {"preventedMatchId": order.prevented_id, "preventedQuantity": figures.quantity(order.prevented)} if order.prevented_id else {}
+def _ended(figures: Figures, order: Order) -> Document:
+    told: Document = {"preventedMatchId": order.prevented_id, "preventedQuantity": figures.quantity(order.prevented)} if order.prevented_id else {}
+    return {**told, "expiryReason": expiry_reason(order)} if order.state == HAS_EXPIRED else told

@@ -23,6 +23,7 @@ from polaris.exchange.words import (
     EXPIRE_MAKER,
     EXPIRE_TAKER,
     FOK,
+    FROM_WORSE,
     GTC,
     IOC,
     LIMIT,
@@ -77,6 +78,7 @@ class Wanted(NamedTuple):
     trigger: int
     display: int
     prevention: int
+    flags: int
     client_id: str
     number: int
 
@@ -84,7 +86,7 @@ class Wanted(NamedTuple):
         """As the core takes it."""
         return command(
             SUBMIT, order_id=order_id, book=self.book, side=self.side, order_type=self.order_type, time_in_force=self.time_in_force, price=self.price,
-            quantity=self.quantity, trigger=self.trigger, display=self.display, account=account, prevention=self.prevention, role=role,
+            quantity=self.quantity, trigger=self.trigger, display=self.display, account=account, prevention=self.prevention, flags=self.flags, role=role,
         )  # fmt: skip
 
 
@@ -127,13 +129,13 @@ def read(call: Call, figures: Figures, book: int, prefix: str = "", side: str = 
     if order_type is None:
         raise Refusal(-1116, "Invalid orderType.")
     time = _time_in_force(call, kind, names.time_in_force)
-    price = trigger = display = 0
+    price = trigger = display = flags = 0
     if kind in LIMITED:
         price = _price(call, figures, names.price)
     else:
         _absent(call, names.price)
     if kind in TRIGGERED:
-        order_type, trigger, display = _trigger(call, figures, names, order_type)
+        order_type, trigger, display, flags = _trigger(call, figures, names, order_type)
     elif names.stop in params or names.trail in params:
         _absent(call, names.stop, names.trail)
     by_amount = kind == "MARKET" and not prefix and names.amount in params
@@ -148,7 +150,7 @@ def read(call: Call, figures: Figures, book: int, prefix: str = "", side: str = 
     number = strategy(call, names.strategy, names.strategy_type) if names.strategy in params or names.strategy_type in params else 0
     if order_type in (TRAILING_STOP, TRAILING_STOP_LIMIT) and TYPES[kind] in (TAKE_PROFIT, TAKE_PROFIT_LIMIT):
         number |= TRAILS_PROFIT
-    return Wanted(kind, book, side_of, order_type, time, price, many, trigger, display, prevention, call.client_id(names.client_id) or new_name(), number)
+    return Wanted(kind, book, side_of, order_type, time, price, many, trigger, display, prevention, flags, call.client_id(names.client_id) or new_name(), number)
 
 
 def new_name() -> str:
@@ -195,23 +197,22 @@ def _time_in_force(call: Call, kind: str, name: str) -> int:
     return POST_ONLY if kind == "LIMIT_MAKER" else IOC
 
 
-def _trigger(call: Call, figures: Figures, names: _Names, order_type: int) -> tuple[int, int, int]:
-    """(order type, trigger, trail as the core takes it) of an order that waits for a price.
+def _trigger(call: Call, figures: Figures, names: _Names, order_type: int) -> tuple[int, int, int, int]:
+    """(order type, trigger, trail as the core takes it, flags) of an order that waits for a price.
 
-    A trailing order begins to follow at its stop price. The core lets it begin where the price is good for it, as a take-profit does; a
-    stop-loss that is to begin where it is bad can't be had.
+    A trailing order begins to follow at its stop price: a take-profit where that is good for it, a stop-loss where it is bad.
+    Source: Binance spot API documentation, "Spot Trailing Stop order FAQ".
     """
     trail = call.optional(names.trail)
     if trail is None:
-        return order_type, _price(call, figures, names.stop), 0
-    if order_type in (STOP, STOP_LIMIT) and call.optional(names.stop) is not None:
-        raise Refusal(-1014, "Unsupported order combination.")
+        return order_type, _price(call, figures, names.stop), 0, 0
     _absent(call, names.iceberg)
     basis_points = call.integer(names.trail)
     if not 1 <= basis_points <= MOST_TRAIL:
         raise errors.filter_failed("TRAILING_DELTA")
     activation = _price(call, figures, names.stop) if call.optional(names.stop) is not None else 0
-    return TRAILING_STOP if order_type in (STOP, TAKE_PROFIT) else TRAILING_STOP_LIMIT, activation, -basis_points
+    flags = FROM_WORSE if activation and order_type in (STOP, STOP_LIMIT) else 0
+    return TRAILING_STOP if order_type in (STOP, TAKE_PROFIT) else TRAILING_STOP_LIMIT, activation, -basis_points, flags
 
 
 def _iceberg(call: Call, figures: Figures, names: _Names, whole: int, may: bool) -> int:

@@ -149,6 +149,8 @@ async def test_an_order_trades_to_the_edge_of_the_price_range_and_expires_there(
         await here.other.place(other, "0.001", price)
     told = await here.me.place(side, "0.002", beyond)
     assert (told["status"], told["executedQty"], told["fills"][0]["price"]) == ("EXPIRED", "0.00100000", f"{edge}000000")
+    assert told["expiryReason"] == "EXECUTION_RULE_PRICE_RANGE_EXCEEDED"
+    assert (await here.me.ask("GET", "order", symbol="BTCUSDT", orderId=told["orderId"]))["expiryReason"] == told["expiryReason"]
 
 
 RANGE = {"ruleType": "PRICE_RANGE", "bidLimitMultUp": "1.1", "bidLimitMultDown": "0.9", "askLimitMultUp": "1.1", "askLimitMultDown": "0.9"}

@@ -242,14 +242,30 @@ async def test_a_trailing_stop_tells_its_trail_and_follows_the_price(one, two):
     [("SELL", "52000", ("51000", "50400"), "52000", "51480"), ("BUY", "48000", ("49000", "49600"), "48000", "48480")],
 )
 async def test_a_trailing_take_profit_follows_once_its_stop_price_is_reached(one, two, side, stop, before, reached, fires):
+    await follows(one, two, "TAKE_PROFIT_LIMIT", side, stop, (*before, reached), fires)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "prices", "fires"),
+    [
+        ("SELL", "48000", ("51000", "50400", "49000", "48000", "47600", "49000", "48520"), "48510"),
+        ("BUY", "52000", ("49000", "49600", "51000", "52000", "52500", "51000", "51500"), "51510"),
+    ],
+)
+async def test_a_trailing_stop_loss_follows_once_its_stop_price_is_reached(one, two, side, stop, prices, fires):
+    await follows(one, two, "STOP_LOSS_LIMIT", side, stop, prices, fires)
+
+
+async def follows(one, two, kind, side, stop, prices, fires):
+    """An order that trails by one per cent waits through trades at these prices and trades at the last."""
     await Asker(one.small, 5).ask("DELETE", "openOrders", symbol="BTCUSDT")
     three = Asker(one.small, 3)
     placed = await one.ask(
-        "POST", "order", symbol="BTCUSDT", side=side, type="TAKE_PROFIT_LIMIT", quantity="0.001", price=fires, timeInForce="GTC", stopPrice=stop,
+        "POST", "order", symbol="BTCUSDT", side=side, type=kind, quantity="0.001", price=fires, timeInForce="GTC", stopPrice=stop,
         trailingDelta="100", strategyId=7, strategyType=1_000_001, newOrderRespType="RESULT",
     )  # fmt: skip
     assert (placed["status"], placed["type"], placed["trailingDelta"], placed["stopPrice"], placed["strategyId"], placed["strategyType"]) == (
-        "NEW", "TAKE_PROFIT_LIMIT", 100, f"{stop}.00000000", 7, 1_000_001,
+        "NEW", kind, 100, f"{stop}.00000000", 7, 1_000_001,
     )  # fmt: skip
 
     async def trade(price, more="0"):
@@ -258,7 +274,36 @@ async def test_a_trailing_take_profit_follows_once_its_stop_price_is_reached(one
         await two.place(taker, "0.001", price)
         return (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["status"]
 
-    for price in (*before, reached):
+    for price in prices:
         assert await trade(price) == "NEW", "a move of one per cent before its price was reached is none"
     assert await trade(fires, "0.001") == "FILLED"
-    assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["type"] == "TAKE_PROFIT_LIMIT"
+    assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["type"] == kind
+
+
+async def test_what_ends_with_its_list_says_why(venue, one, two):
+    async with aiohttp.ClientSession() as client, client.ws_connect(f"{venue.url}/ws-api/v3") as opened:
+        socket = Socketed(opened)
+        await socket.ask("userDataStream.subscribe.signature", **one.params())
+
+        async def told():
+            """(order id, why) of the orders that expired up to the next position."""
+            ended = []
+            while (event := (await socket.event())["event"])["e"] != "outboundAccountPosition":
+                ended += [(event["i"], event["eR"])] if event.get("X") == "EXPIRED" else []
+                assert ("eR" in event) == (event.get("X") == "EXPIRED")
+            return ended
+
+        async def asked(order_id):
+            return (await one.ask("GET", "order", symbol="BTCUSDT", orderId=order_id)).get("expiryReason")
+
+        await one.ask("POST", "orderList/oco", **OCO)
+        assert await told() == []
+        await two.place("BUY", "1", "55000")  # what somebody sells at 50,000, and a little of the limit order
+        assert await told() == [(4, "OCO_TRIGGER")]
+        assert [await asked(order_id) for order_id in (3, 4)] == [None, "OCO_TRIGGER"]
+        working = {**OTOCO, "workingPrice": "30000", "workingTimeInForce": "FOK"}
+        reports = (await one.ask("POST", "orderList/otoco", **working, newOrderRespType="RESULT"))["orderReports"]
+        ended = ["UNFILLED_FOK_ORDER_EXPIRED", "OTO_PHASE_ONE_EXPIRED", "OTO_PHASE_ONE_EXPIRED"]
+        assert [report["expiryReason"] for report in reports] == ended
+        assert await told() == [(report["orderId"], why) for report, why in zip(reports, ended, strict=True)]
+        assert [await asked(report["orderId"]) for report in reports] == ended

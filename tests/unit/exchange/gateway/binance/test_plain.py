@@ -32,6 +32,7 @@ from polaris.exchange.gateway.binance.answering import (
     PAID,
     SHAPE,
     STATE,
+    WHY,
 )
 from polaris.exchange.gateway.binance.books import Books
 from polaris.exchange.gateway.binance.call import Call, encode
@@ -391,6 +392,7 @@ ANSWERS = st.lists(
             "name": NAMES,
             "former": NAMES,
             "state": st.sampled_from([NEW, PARTIALLY_FILLED, FILLED, EXPIRED]),
+            "why": st.sampled_from([w.REMAINDER, w.NOT_FILLABLE, w.PRICE_BAND]),
             "fills": st.just([]) | st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**62 - 1), st.integers(1, 2**62)), max_size=4),
             "ts": st.integers(START, 2 * START),
             "writes": st.booleans(),
@@ -429,9 +431,11 @@ def test_answers_are_those_of_the_long_way_to_the_byte(listing: Listing, answers
         if each["what"] == PLACE:
             commands[at] = np.frombuffer(asked, w.COMMAND)[0]
             commands["order_id"][at] = each["number"]
-            order.working, order.state = each["ts"], each["state"]
+            order.working, order.state, order.expiry = each["ts"], each["state"], each["why"] if each["state"] == EXPIRED else 0
             order.executed, order.paid = int(each["executed"] * quantity), int(each["paid"] * (w.MAX_UNITS // listing.value))
-            images[at, [EXECUTED, PAID, STATE, FILLS_FROM, FILLS_TO]] = order.executed, order.paid, order.state, len(fills), len(fills) + len(each["fills"])
+            images[at, [EXECUTED, PAID, STATE, WHY, FILLS_FROM, FILLS_TO]] = (
+                order.executed, order.paid, order.state, order.expiry, len(fills), len(fills) + len(each["fills"]),
+            )  # fmt: skip
             trades = []
             for of_price, of_lots, fee, number in each["fills"]:
                 price, lots = listing.lowest + int(of_price * (w.TICKS - 1)), max(1, int(of_lots * listing.max_lots))

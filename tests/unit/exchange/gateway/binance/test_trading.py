@@ -1,3 +1,4 @@
+import aiohttp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from polaris.exchange.gateway.binance.shown import millis
 from polaris.exchange.gateway.orders import Order
 from polaris.exchange.gateway.register_fold import IMAGES
 from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY
-from tests.unit.exchange.gateway.asking import Asker
+from tests.unit.exchange.gateway.asking import Asker, Socketed
 from tests.unit.exchange.gateway.bare import RICH, RULES, START, Held, small
 
 MS = START // 1_000_000
@@ -84,6 +85,48 @@ async def test_what_ends_or_is_refused_at_once_says_so(one, two, params, status,
     answer = await two.ask("POST", "order", newOrderRespType="RESULT", **sent)
     assert two.status == status
     assert (answer["status"] if status == 200 else answer) == told
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"price": "50000", "timeInForce": "IOC"}, "UNFILLED_IOC_QUANTITY_EXPIRED"),
+        ({"price": "50000", "timeInForce": "FOK"}, "UNFILLED_FOK_ORDER_EXPIRED"),
+        ({"type": "MARKET"}, "INSUFFICIENT_LIQUIDITY"),
+    ],
+)
+async def test_an_order_that_expired_says_why_in_its_answer_in_every_query_and_on_the_stream(one, two, params, why):
+    await one.place("SELL", "0.01", "50000")
+    async with aiohttp.ClientSession() as client, client.ws_connect(f"{one.small.url}/ws-api/v3") as opened:
+        socket = Socketed(opened)
+        await socket.ask("userDataStream.subscribe.signature", **two.params())
+        sent = {"side": "BUY", "quantity": "0.02", "symbol": "BTCUSDT", "type": "LIMIT", **params}
+        answer = await two.ask("POST", "order", newOrderRespType="FULL", **sent)
+        assert (answer["status"], answer["expiryReason"]) == ("EXPIRED", why)
+        queries = [await two.ask("GET", "order", symbol="BTCUSDT", orderId=answer["orderId"]), (await two.ask("GET", "allOrders", symbol="BTCUSDT"))[0]]
+        assert [told["expiryReason"] for told in queries] == [why, why]
+        events = []
+        while not events or events[-1]["e"] == "executionReport":
+            events.append((await socket.event())["event"])
+        assert [event.get("eR") for event in events] == [None] * (len(events) - 2) + [why, None]
+    resting = await two.place("BUY", "0.01", "40000")
+    assert "expiryReason" not in resting
+
+
+async def test_a_stop_that_finds_nobody_lacks_liquidity_and_an_order_that_can_not_enter_was_rejected(one, two):
+    three = Asker(one.small, 3)
+    stop = await one.ask("POST", "order", symbol="BTCUSDT", side="BUY", type="STOP_LOSS", stopPrice="51000", quantity="0.01")
+    await two.place("BUY", "0.01", "51000")
+    await three.place("SELL", "0.01", "51000")
+    told = await one.ask("GET", "order", symbol="BTCUSDT", orderId=stop["orderId"])
+    assert (told["status"], told["expiryReason"]) == ("EXPIRED", "INSUFFICIENT_LIQUIDITY")
+    pending = {"pendingType": "LIMIT_MAKER", "pendingSide": "SELL", "pendingPrice": "49000", "pendingQuantity": "0.01"}
+    working = {"workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "50000", "workingQuantity": "0.01", "workingTimeInForce": "GTC"}
+    listed = await one.ask("POST", "orderList/oto", symbol="BTCUSDT", **working, **pending)
+    await two.place("BUY", "0.01", "49500")
+    await three.place("SELL", "0.01", "50000")
+    told = await one.ask("GET", "order", symbol="BTCUSDT", orderId=listed["orders"][1]["orderId"])
+    assert (told["status"], told["expiryReason"]) == ("EXPIRED", "REJECTED")
 
 
 async def test_the_name_of_a_living_order_is_refused_and_free_again_when_it_ends(one, two):

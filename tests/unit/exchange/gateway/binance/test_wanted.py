@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY, SELL
+from polaris.exchange import words as w
 from polaris.exchange.gateway.binance.call import Call
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.figures import Figures
@@ -62,6 +63,13 @@ def test_every_order_type_becomes_its_command(params, expected):
     assert fields(wanted(params)) == expected
 
 
+def test_a_stop_loss_trails_from_a_price_that_is_bad_for_it_and_a_take_profit_from_a_good_one():
+    for kind, flags in (("STOP_LOSS", w.FROM_WORSE), ("STOP_LOSS_LIMIT", w.FROM_WORSE), ("TAKE_PROFIT", 0), ("TAKE_PROFIT_LIMIT", 0)):
+        shape = LIMITED if kind.endswith("LIMIT") else BASE
+        assert wanted({**shape, "type": kind, "trailingDelta": "100", "stopPrice": "45000"}).flags == flags
+        assert wanted({**shape, "type": kind, "trailingDelta": "100"}).flags == 0
+
+
 def test_a_leg_is_read_by_its_prefix_and_shares_what_its_list_shares():
     params = {
         "side": "SELL", "quantity": "0.02", "belowType": "STOP_LOSS_LIMIT", "belowPrice": "44000", "belowStopPrice": "45000", "belowTimeInForce": "GTC",
@@ -107,7 +115,6 @@ def test_a_leg_is_read_by_its_prefix_and_shares_what_its_list_shares():
         ({"type": "STOP_LOSS_LIMIT"}, -1102, "'stopPrice'"),
         ({"type": "STOP_LOSS_LIMIT", "trailingDelta": "0"}, -1013, "Filter failure: TRAILING_DELTA"),
         ({"type": "TAKE_PROFIT_LIMIT", "trailingDelta": "10000"}, -1013, "Filter failure: TRAILING_DELTA"),
-        ({"type": "STOP_LOSS_LIMIT", "trailingDelta": "10", "stopPrice": "45000"}, -1014, "Unsupported order combination."),
         ({"type": "STOP_LOSS_LIMIT", "trailingDelta": "10", "icebergQty": "0.001"}, -1106, "'icebergQty'"),
         ({"selfTradePreventionMode": "MAYBE"}, -1130, "'selfTradePreventionMode'"),
         ({"newClientOrderId": "with space"}, -1100, "'newClientOrderId'"),
