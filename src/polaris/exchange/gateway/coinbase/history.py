@@ -10,7 +10,7 @@ from heapq import nlargest
 from typing import Any, Final
 
 from polaris.exchange.gateway.coinbase import errors, reports
-from polaris.exchange.gateway.coinbase.brackets import Bracket, each_once, shown
+from polaris.exchange.gateway.coinbase.brackets import each_once, legs_of, shown
 from polaris.exchange.gateway.coinbase.call import Call
 from polaris.exchange.gateway.coinbase.names import order_name, order_of
 from polaris.exchange.gateway.coinbase.products import Products
@@ -79,7 +79,7 @@ class History:
         found = nlargest(limit + 1, wanted, key=lambda each: each.order_id)
         more, found = len(found) > limit, found[:limit]
         trades = {book: reports.trades_by_order(self._venue.register.trades(call.account, book)) for book in {each.book for each in found if each.executed}}
-        own = [trades.get(each.book, {}).get(each.leading.order_id if isinstance(each, Bracket) else each.order_id, []) for each in found]
+        own = [[trade for leg in legs_of(each) for trade in trades.get(leg.book, {}).get(leg.order_id, [])] for each in found]
         told = [reports.order(self._products.figures[each.book], each, of_order) for each, of_order in zip(found, own, strict=True)]
         return {"orders": told, "sequence": "0", "has_next": more, "cursor": str(found[-1].order_id) if more else ""}
 

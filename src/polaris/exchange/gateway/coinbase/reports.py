@@ -11,7 +11,7 @@ from polaris.domain.numbers import text
 from polaris.domain.orders import BUY
 from polaris.exchange.gateway.coinbase import names
 from polaris.exchange.gateway.coinbase import wanted as kinds
-from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown
+from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown, legs_of
 from polaris.exchange.gateway.coinbase.figures import Figures, money
 from polaris.exchange.gateway.coinbase.times import written
 from polaris.exchange.gateway.coinbase.wanted import STOP_DOWN, STOP_UP
@@ -198,8 +198,7 @@ def fill(figures: Figures, trade: Trade, account: int, order_id: int) -> Documen
 
 def trades_of(register: Register, order: Shown) -> list[Trade]:
     """An order's own trades, as far as they are kept."""
-    own = order.leading if isinstance(order, Bracket) else order
-    return register.trades(own.account, own.book, own.order_id) if own.executed else []
+    return [trade for leg in legs_of(order) if leg.executed for trade in register.trades(leg.account, leg.book, leg.order_id)]
 
 
 def trades_by_order(trades: Iterable[Trade]) -> dict[int, list[Trade]]:
@@ -234,7 +233,7 @@ def hold(figures: Figures, order: Shown) -> str:
 
 def trigger_status(order: Shown) -> str:
     if isinstance(order, Bracket):
-        return "STOP_TRIGGERED" if order.stop.working else "STOP_PENDING" if order.guards or not order.alive else "INVALID_ORDER_TYPE"
+        return "STOP_TRIGGERED" if order.stop.working else "STOP_PENDING"
     if order.order_type in PLAIN:
         return "INVALID_ORDER_TYPE"
     return "STOP_TRIGGERED" if order.working else "STOP_PENDING"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from polaris.exchange import words as w
 from polaris.exchange.gateway.coinbase import errors, names, reports
-from polaris.exchange.gateway.coinbase.brackets import Bracket, Shown, list_name, shown, stop_name
+from polaris.exchange.gateway.coinbase.brackets import Shown, legs_of, list_name, shown, stop_name
 from polaris.exchange.gateway.coinbase.call import Call
 from polaris.exchange.gateway.coinbase.errors import Failure
 from polaris.exchange.gateway.coinbase.figures import Figures
@@ -150,7 +150,8 @@ class Trading:
             raise errors.invalid("order_ids is to be a list of order ids")
         if len(asked) > MOST_CANCELS:
             raise errors.invalid(f"{len(asked)} orders; expected at most {MOST_CANCELS}")
-        found = {each: legs_of(self.find(call.account, each)) for each in dict.fromkeys(asked)}
+        known = {each: self.find(call.account, each) for each in dict.fromkeys(asked)}
+        found = {each: legs_of(shown(order)) if order is not None else () for each, order in known.items()}
         living = [leg.order_id for legs in found.values() for leg in legs if leg.alive]
 
         def answer(changes: list[Change]) -> Any:
@@ -240,12 +241,6 @@ class Trading:
             self._venue.ask(commands, [note(call.received, origin=ORIGIN) for _ in commands], reply, decide)
         except Refused as refused:
             raise errors.unavailable(str(refused)) from None
-
-
-def legs_of(order: Order | None) -> list[Order]:
-    """The core's orders behind one that a client named: a bracket has two, and either may be the one that lives when it is cancelled."""
-    one = shown(order) if order is not None else None
-    return [one.limit, one.stop] if isinstance(one, Bracket) else [one] if one is not None else []
 
 
 def not_edited(failure: Failure) -> Any:

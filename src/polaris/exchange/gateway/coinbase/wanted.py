@@ -25,6 +25,7 @@ from polaris.exchange.words import (
     MARKET,
     MARKET_AMOUNT,
     POST_ONLY,
+    SHRINKS,
     STOP_LIMIT,
     SUBMIT,
     TAKE_PROFIT_LIMIT,
@@ -68,7 +69,8 @@ class Wanted(NamedTuple):
         """As the core takes it. Where it would trade with its own account both orders shrink, as at Coinbase."""
         return command(
             SUBMIT, order_id=order_id, book=self.book, side=self.side, order_type=self.order_type, time_in_force=self.time_in_force, price=self.price,
-            quantity=self.quantity, trigger=self.trigger, account=account, prevention=DECREMENT, role=role,
+            quantity=self.quantity, trigger=self.trigger, account=account, prevention=DECREMENT, flags=SHRINKS if self.bracket else 0,
+            role=role,
         )  # fmt: skip
 
     def stop(self) -> "Wanted":

@@ -208,12 +208,31 @@ async def test_a_bracket_takes_its_profit(here):
     bracket = (await me.place("SELL", BRACKET))["order_id"]
     await other.limit("BUY", "0.004", "55000")
     order = await me.order_of(bracket)
-    assert (order["status"], order["filled_size"], order["trigger_status"]) == ("OPEN", "0.004", "INVALID_ORDER_TYPE"), "its stop is gone"
+    assert (order["status"], order["filled_size"], order["trigger_status"]) == ("OPEN", "0.004", "STOP_PENDING")
+    assert (order["outstanding_hold_amount"], order["order_configuration"], order["completion_percentage"]) == ("0.006", BRACKET, "40")
     await other.limit("BUY", "0.006", "55000")
     order = await me.order_of(bracket)
     assert (order["status"], order["filled_size"], order["average_filled_price"], order["number_of_fills"]) == ("FILLED", "0.01", "55000", "2")
     assert {fill["order_id"] for fill in (await me.ask("GET", "orders/historical/fills", order_ids=bracket))["fills"]} == {bracket}
     assert here.venue.register.open(1) == []
+
+
+async def test_what_a_bracket_has_not_sold_at_its_limit_its_stop_still_sells(here):
+    await trade(here, "50000")
+    me, other = Asker(here), Asker(here, 2)
+    bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await other.limit("BUY", "0.004", "55000")
+    await other.limit("BUY", "0.004", "44000")
+    await trade(here, "45000")
+    order = await me.order_of(bracket)
+    assert [order[name] for name in ("status", "trigger_status", "filled_size", "average_filled_price", "number_of_fills", "outstanding_hold_amount")] == [
+        "OPEN", "STOP_TRIGGERED", "0.008", "49500", "2", "0.002",
+    ]  # fmt: skip
+    assert (await me.ask("GET", "orders/historical/batch"))["orders"] == [order]
+    await other.limit("BUY", "0.002", "42750")
+    order = await me.order_of(bracket)
+    assert (order["status"], order["filled_size"], order["completion_percentage"], order["order_configuration"]) == ("FILLED", "0.01", "100", BRACKET)
+    assert {fill["order_id"] for fill in (await me.ask("GET", "orders/historical/fills"))["fills"]} == {bracket}
 
 
 @pytest.mark.parametrize(("side", "limit", "stop", "worst"), [("SELL", "55000", "45000", "42750"), ("BUY", "45000", "55000", "57750")])
@@ -234,15 +253,15 @@ async def test_a_bracket_stops_its_loss_five_percent_beyond_its_trigger_at_worst
     assert (fill["order_id"], fill["size"]) == (told["order_id"], "0.01")
 
 
-async def test_a_bracket_that_meets_its_own_account_shrinks_at_its_limit_and_still_locks_what_its_stop_needs(here):
+async def test_a_bracket_that_meets_its_own_account_shrinks_and_its_stop_with_it(here):
     await trade(here, "50000")
     me = Asker(here)
     bracket = (await me.place("SELL", BRACKET))["order_id"]
     await me.limit("BUY", "0.004", "55000")
     order = await me.order_of(bracket)
-    assert (order["status"], order["trigger_status"], order["outstanding_hold_amount"], order["filled_size"]) == ("OPEN", "STOP_PENDING", "0.01", "0")
+    assert (order["status"], order["trigger_status"], order["outstanding_hold_amount"], order["filled_size"]) == ("OPEN", "STOP_PENDING", "0.006", "0")
     held = {each["currency"]: each["hold"]["value"] for each in (await me.ask("GET", "accounts"))["accounts"]}
-    assert held["BTC"] == "0.01"
+    assert held["BTC"] == "0.006"
     dear = (await me.place("BUY", {"trigger_bracket_gtc": {"base_size": "0.01", "limit_price": "45000", "stop_trigger_price": "60000"}}))["order_id"]
     assert (await me.order_of(dear))["outstanding_hold_amount"] == "630", "0.01 at 63,000, where its stop would trade at worst"
 
@@ -278,10 +297,12 @@ async def test_the_channel_tells_of_a_bracket_as_one_order(here):
     users = Users(here.venue, Products(here.venue.rules, here.broadcast.market, here.broadcast.phases))
     stop = users.listen(1, [], lambda event: heard.append(json.loads(event)))
     bracket = (await me.place("SELL", BRACKET))["order_id"]
+    await Asker(here, 2).limit("BUY", "0.004", "55000")
     await trade(here, "45000")
     stop()
     told = [[(order["order_id"], order["order_type"], order["trigger_status"], order["stop_price"]) for order in event["orders"]] for event in heard]
-    assert told == [[(bracket, "Bracket", state, "45000")] for state in ("STOP_PENDING", "STOP_TRIGGERED")]
+    assert told == [[(bracket, "Bracket", state, "45000")] for state in ("STOP_PENDING", "STOP_PENDING", "STOP_TRIGGERED")]
+    assert [event["orders"][0]["leaves_quantity"] for event in heard] == ["0.01", "0.006", "0.006"]
     (event,) = [json.loads(each) for each in users.open_orders(1, [])]
     assert [order["order_id"] for order in event["orders"]] == [bracket]
 
