@@ -15,11 +15,10 @@ from typing import Final
 from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import SECOND, Fault, Field, Message, encoded, nanoseconds, timestamp
 from polaris.exchange.gateway.fix.grammar import examined
-from polaris.exchange.gateway.fix.record import Record
+from polaris.exchange.gateway.fix.record import MOST_RESENT, Record
 
 LATENCY_NS: Final = 120 * SECOND  # SendingTime may be this far from our clock
 LOGOUT_NS: Final = 5 * SECOND  # how long the other side may take to answer a logout
-MOST_RESENT: Final = 10_000  # messages a request may bring back: the newest; those before them are passed over
 SHORTEST_HEARTBEAT: Final = 1
 LONGEST_HEARTBEAT: Final = 60
 

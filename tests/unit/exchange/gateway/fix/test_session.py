@@ -1,13 +1,16 @@
 """Tests for the FIX session: the numbered conversation of the standard, case by case, and two sessions against each other."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polaris.exchange.gateway.fix import record as records
 from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import SECOND, Frames, Message, encoded, timestamp
-from polaris.exchange.gateway.fix.record import FileRecord, MemoryRecord
-from polaris.exchange.gateway.fix.session import MOST_RESENT, Session, State
+from polaris.exchange.gateway.fix.record import MOST_RESENT, FileRecord, MemoryRecord
+from polaris.exchange.gateway.fix.session import Session, State
 
 NOW = 1_795_248_000 * SECOND
 
@@ -384,6 +387,69 @@ def test_a_record_cut_short_keeps_all_before_the_cut(tmp_path):
         record = FileRecord(path, 7)
         assert record.body(kept + 1) == b"after"
         record.close()
+
+
+STEPS = st.one_of(st.just("heard"), st.binary(max_size=40), st.sampled_from(["open again", "killed", "reset"]))
+
+
+@given(st.lists(st.one_of(STEPS, st.binary(max_size=40)), max_size=80))
+def test_a_record_stays_small_and_knows_its_numbers_and_its_newest_messages_whatever_happens(tmp_path_factory, steps):
+    path = tmp_path_factory.mktemp("fix") / "ME.fix"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "FULL", 400)
+        patch.setattr(records, "MOST_RESENT", 5)
+        record, heard, sent = FileRecord(path, 7, 3), 1, [b""]
+        for step in steps:
+            if isinstance(step, bytes):
+                record.sent(step)
+                sent.append(step)
+            elif step == "heard":
+                heard += 1
+                record.heard(heard)
+            elif step == "reset":
+                record.reset()
+                heard, sent = 1, [b""]
+            else:
+                record.flush()
+                path.with_name("ME.fix.new").write_bytes(path.read_bytes()[:30])  # it died when it was making itself anew
+                if step == "open again":
+                    record.close()
+                record = FileRecord(path)
+            record.flush()
+            assert (record.account, record.session, record.next_in, record.next_out) == (7, 3, heard, len(sent))
+            assert [record.body(number) for number in range(1, len(sent))][-5:] == sent[1:][-5:]
+            assert all(record.body(number) in (b"", sent[number]) for number in range(len(sent)))
+            assert path.stat().st_size < 800 + 60, "what it keeps is 300 bytes, and it may double"
+        record.close()
+
+
+def test_a_record_that_can_not_be_made_anew_goes_on_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FULL", 400)
+    path = tmp_path / "ME.fix"
+    record = FileRecord(path, 7)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        for number in range(40):
+            record.sent(b"body %d" % number)
+            record.flush()
+    assert [record.body(number) for number in (1, 40)] == [b"body 0", b"body 39"]
+    assert [each.name for each in tmp_path.iterdir()] == ["ME.fix"]
+    record.close()
+    record = FileRecord(path, 7)
+    assert (record.next_out, record.body(1)) == (41, b"body 0")
+    record.close()
+
+
+def test_a_record_in_memory_keeps_the_newest_messages_too():
+    record = MemoryRecord()
+    for number in range(1, 2 * MOST_RESENT + 3):
+        record.sent(b"%d" % number)
+    assert record.body(1) == b"" and record.body(2 * MOST_RESENT + 2) == b"%d" % (2 * MOST_RESENT + 2) and record.body(2 * MOST_RESENT + 3) == b""
+    assert record.body(MOST_RESENT + 3) == b"%d" % (MOST_RESENT + 3)
 
 
 def test_a_reset_begins_the_file_anew(tmp_path):
