@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from polaris.domain.orders import BUY, SELL
+from polaris.exchange import words as core
+from polaris.exchange.gateway.fix import phases
 from polaris.exchange.gateway.fix.acceptor import Acceptor
 from polaris.exchange.gateway.keys import READ
+from polaris.exchange.gateway.venue import command, note
 from tests.e2e.fix_client import FixClient, now_text
 from tests.e2e.small_venue import SmallVenue, until
 
@@ -217,6 +220,43 @@ async def test_market_ioc_fok_and_post_only():
         desk.order("q", BUY, "1", "49999.00", (59, "1"), (18, "6"))
         resting = await desk.client.hear("8")
         assert (resting[150], resting[18], resting[59]) == ("0", "6", "1")
+
+
+async def test_a_market_order_may_say_what_it_is_to_cost():
+    async with Desk() as desk:
+        desk.here.order(SELL, "50000.00", "0.1")
+        market = (55, "BTCUSDT"), (54, 1), (40, 1), (60, now_text())
+        desk.client.say("D", (11, "m"), *market, (152, "123.45"))
+        taken, traded = [await desk.client.hear("8") for _ in range(2)]
+        assert (taken[150], taken[152], taken.get(38), traded[150], traded[39]) == ("0", "123.45000000", None, "F", "2")
+        assert (traded[32], traded[14], traded[151], traded[152]) == ("0.00246", "0.00246", "0.00000", "123.45000000")
+        for wrong, kind, told in (
+            ((*market, (152, "100"), (38, "1")), "8", "11"),
+            ((*market, (152, "100"), (59, "4")), "8", "11"),
+            ((*market[:2], (40, 2), (44, "50000"), market[3], (152, "100")), "8", "11"),
+            ((*market, (152, "0.001")), "8", "13"),
+            (market, "j", "5"),
+        ):
+            desk.client.say("D", (11, "w"), *wrong)
+            refused = await desk.client.hear(kind)
+            assert refused[103 if kind == "8" else 380] == told
+
+
+async def test_a_leg_that_shrinks_with_its_pair_is_restated():
+    async with Desk() as desk:
+        desk.here.trade("50000.00", "0.1")
+        first = desk.here.venue.new_order_id()
+        second, session = desk.here.venue.new_order_id(), next(iter(desk.acceptor.participants.values())).session.record.session
+        like = {"side": SELL, "quantity": 1_000, "account": ACCOUNT, "flags": core.SHRINKS}
+        limit = command(core.SUBMIT, order_id=first, order_type=core.LIMIT, price=5_100_000, role=core.OCO_FIRST, **like)
+        stop = command(core.SUBMIT, order_id=second, order_type=core.STOP_LIMIT, price=4_800_000, trigger=4_900_000, role=core.OCO_SECOND, **like)
+        notes = [note(desk.here.clock(), name, session=session, list_id=1) for name in ("limit", "stop")]
+        desk.here.venue.ask([limit, stop], notes)
+        assert [(await desk.client.hear("8"))[150] for _ in range(2)] == ["0", "0"]
+        desk.here.order(BUY, "51000.00", "0.004")
+        shrunk, traded = [await desk.client.hear("8") for _ in range(2)]
+        assert [shrunk[tag] for tag in (11, 150, 378, 39, 38, 151, 14)] == ["stop", "D", "5", "0", "0.00600", "0.00600", "0.00000"]
+        assert (traded[11], traded[150], traded[151]) == ("limit", "F", "0.00600")
 
 
 async def test_stops_wait_trigger_and_trade():
@@ -675,3 +715,46 @@ async def test_what_is_listed():
         desk.client.say("x", (320, "s2"), (559, 0), (55, "DOGE"))
         assert (await desk.client.hear("y"))[560] == "2"
 
+
+
+# whether one can trade
+
+
+def set_phase(desk: Desk, phase: int, book: int = 0) -> None:
+    desk.here.venue.ask([command(core.SET_PHASE, book=book, quantity=phase)], [note(desk.here.clock())])
+
+
+async def test_who_asks_hears_whether_a_book_and_the_venue_trade_and_when_that_changes():
+    async with Desk() as desk:
+        desk.client.say("e", (324, "b"), (55, "BTCUSDT"), (263, 1))
+        desk.client.say("g", (335, "v"), (263, 1))
+        book, venue = await desk.client.hear("f"), await desk.client.hear("h")
+        assert (book[324], book[55], book[326], book.get(325)) == ("b", "BTCUSDT", "17", None)
+        assert (venue[335], venue[336], venue[340], venue.get(325)) == ("v", "POLARIS", "2", None)
+        told = []
+        for phase in (core.AUCTION, core.HALTED, core.CLOSED, core.CONTINUOUS):
+            set_phase(desk, phase)
+            told.append(await desk.client.hear("f"))
+        assert [(each[324], each[325], each[326]) for each in told] == [("b", "Y", status) for status in ("21", "2", "18", "17")]
+        set_phase(desk, core.HALTED, -1)
+        assert (await desk.client.hear("h"))[340] == "1", "the other book is open until then"
+        desk.client.say("e", (324, "b"), (55, "BTCUSDT"), (263, 2))
+        desk.client.say("g", (335, "w"), (336, "POLARIS"), (263, 0))
+        assert (await desk.client.hear("h"))[335] == "w"
+        set_phase(desk, core.CONTINUOUS, -1)
+        assert ((await desk.client.hear("h"))[335], [each[35] for each in desk.client.heard].count("f")) == ("v", 1)
+
+
+async def test_a_status_that_can_not_be_had_is_refused():
+    async with Desk() as desk:
+        desk.client.say("e", (324, "b"), (55, "DOGE"), (263, 0))
+        assert (await desk.client.hear("f"))[326] == "20"
+        desk.client.say("g", (335, "v"), (336, "NIGHT"), (263, 1))
+        refused = await desk.client.hear("h")
+        assert (refused[340], refused[567]) == ("6", "1")
+        desk.client.say("g", (335, "v"), (263, 3))
+        refused = await desk.client.hear("3")
+        assert (refused[371], refused[373]) == ("263", "5")
+        for number in range(phases.MOST_SUBSCRIPTIONS + 1):
+            desk.client.say("e", (324, f"b{number}"), (55, "BTCUSDT"), (263, 1))
+        assert "at most 200" in (await desk.client.hear("3"))[58]

@@ -135,6 +135,12 @@ async def test_quickfix_trades_and_finds_no_fault_in_what_it_is_sent(tmp_path, r
             await application.hear("X")
             application.say("x", (320, "l1"), (559, "4"))
             assert (await application.hear("y"))[146] == "2"
+            application.say("e", (324, "e1"), (55, "BTCUSDT"), (263, "0"))
+            assert (await application.hear("f"))[326] == "17"
+            application.say("g", (335, "g1"), (263, "0"))
+            assert (await application.hear("h"))[340] == "2"
+            application.say("D", (11, "cash"), *order, (152, "500"), (40, "1"))
+            assert [(await application.hear("8"))[150] for _ in range(2)] == ["0", "C"]
             application.say("D", (11, "bad"), *order, (38, "0"), (40, "2"), (44, "50000"), (59, "1"))
             assert (await application.hear("8"))[39] == "8"
             [line] = accepting.lines

@@ -19,6 +19,7 @@ from polaris.exchange.gateway.fix.access import DENIED, Access
 from polaris.exchange.gateway.fix.codec import SECOND, Frames, Message, encoded, timestamp
 from polaris.exchange.gateway.fix.grammar import examined
 from polaris.exchange.gateway.fix.marketdata import MarketDesk
+from polaris.exchange.gateway.fix.phases import PHASE_TYPES, PhaseDesk
 from polaris.exchange.gateway.fix.record import FileRecord, MemoryRecord
 from polaris.exchange.gateway.fix.reports import Reports
 from polaris.exchange.gateway.fix.session import Session, State, described
@@ -69,6 +70,7 @@ class Acceptor:
         self.venue = venue
         self.access = Access(keys)
         self.desk = MarketDesk(venue.rules, broadcast.market, venue.now)
+        self.phases = PhaseDesk(venue.rules, broadcast, venue.now)
         self.participants: dict[str, Participant] = {}
         self.lines: set[Line] = set()
         self._reports = Reports(venue.rules)
@@ -76,6 +78,7 @@ class Acceptor:
         self._asked_port = port
         self._server: asyncio.Server | None = None
         broadcast.join(self.desk)
+        broadcast.join(self.phases)
 
     @property
     def port(self) -> int:
@@ -201,6 +204,7 @@ class Line(asyncio.Protocol):
         participant = self.participant
         if participant is not None:
             self._acceptor.desk.leave(participant.session)
+            self._acceptor.phases.leave(participant.session)
             participant.line = None
             participant.seen_at = self._venue.now()
             participant.session.gone()
@@ -230,6 +234,8 @@ class Line(asyncio.Protocol):
             self._acceptor.desk.take(session, asked)
         elif asked.kind == w.SECURITY_LIST_REQUEST:
             self._acceptor.desk.list_securities(session, asked)
+        elif asked.kind in PHASE_TYPES:
+            self._acceptor.phases.take(session, asked)
         elif asked.kind != w.BUSINESS_REJECT:
             self.participant.trading.business_reject(asked, UNSUPPORTED_TYPE, "Unsupported Message Type")
 

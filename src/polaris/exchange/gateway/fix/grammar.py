@@ -48,8 +48,8 @@ SHAPES: Final[dict[str, Shape]] = {
     ),
     w.BUSINESS_REJECT: shape((w.REF_MSG_TYPE, w.BUSINESS_REJECT_REASON), w.REF_SEQ_NUM, w.BUSINESS_REJECT_REF_ID, w.TEXT),
     w.NEW_ORDER_SINGLE: shape(
-        (w.CL_ORD_ID, w.SYMBOL, w.SIDE, w.ORDER_QTY, w.ORD_TYPE),
-        w.PRICE, w.STOP_PX, w.TIME_IN_FORCE, w.EXPIRE_TIME, w.MAX_FLOOR, w.EXEC_INST, *FREE,
+        (w.CL_ORD_ID, w.SYMBOL, w.SIDE, w.ORD_TYPE),
+        w.ORDER_QTY, w.CASH_ORDER_QTY, w.PRICE, w.STOP_PX, w.TIME_IN_FORCE, w.EXPIRE_TIME, w.MAX_FLOOR, w.EXEC_INST, *FREE,
     ),
     w.ORDER_CANCEL_REQUEST: shape((w.CL_ORD_ID, w.SYMBOL, w.SIDE), *WHICH_ORDER, w.ORDER_QTY, *FREE),
     w.ORDER_CANCEL_REPLACE_REQUEST: shape(
@@ -64,6 +64,8 @@ SHAPES: Final[dict[str, Shape]] = {
         w.MD_UPDATE_TYPE, w.AGGREGATED_BOOK, w.NO_MD_ENTRY_TYPES, w.NO_RELATED_SYM,
         groups={w.NO_MD_ENTRY_TYPES: (w.MD_ENTRY_TYPE,), **INSTRUMENT_GROUP},
     ),
+    w.SECURITY_STATUS_REQUEST: shape((w.SECURITY_STATUS_REQ_ID, w.SYMBOL, w.SUBSCRIPTION_REQUEST_TYPE)),
+    w.TRADING_SESSION_STATUS_REQUEST: shape((w.TRAD_SES_REQ_ID, w.SUBSCRIPTION_REQUEST_TYPE), w.TRADING_SESSION_ID),
     w.SECURITY_LIST_REQUEST: shape((w.SECURITY_REQ_ID, w.SECURITY_LIST_REQUEST_TYPE), w.SYMBOL),
 }  # fmt: skip
 
@@ -82,10 +84,14 @@ FORMATS: Final[dict[int, tuple[re.Pattern[str], str]]] = {
         (NUMBER, "a whole number"),
     ),
     w.CANCEL_ORDERS_ON_DISCONNECT: (WHOSE_ORDERS, "Y, S or N"),
-    **dict.fromkeys((w.PRICE, w.STOP_PX, w.ORDER_QTY, w.MAX_FLOOR), (AMOUNT, "a decimal number")),
+    **dict.fromkeys((w.PRICE, w.STOP_PX, w.ORDER_QTY, w.CASH_ORDER_QTY, w.MAX_FLOOR), (AMOUNT, "a decimal number")),
     **dict.fromkeys((w.POSS_DUP_FLAG, w.POSS_RESEND, w.GAP_FILL_FLAG, w.RESET_SEQ_NUM_FLAG, w.AGGREGATED_BOOK), (YES_OR_NO, "Y or N")),
     **dict.fromkeys(
-        (w.CL_ORD_ID, w.ORIG_CL_ORD_ID, w.MD_REQ_ID, w.SECURITY_REQ_ID, w.MASS_STATUS_REQ_ID, w.SENDER_COMP_ID, w.TARGET_COMP_ID), (WORD, "1 to 36 printable characters")
+        (
+            w.CL_ORD_ID, w.ORIG_CL_ORD_ID, w.MD_REQ_ID, w.SECURITY_REQ_ID, w.MASS_STATUS_REQ_ID, w.SECURITY_STATUS_REQ_ID, w.TRAD_SES_REQ_ID,
+            w.SENDER_COMP_ID, w.TARGET_COMP_ID,
+        ),
+        (WORD, "1 to 36 printable characters"),
     ),
 }  # fmt: skip
 TIMES: Final = frozenset({w.SENDING_TIME, w.ORIG_SENDING_TIME, w.TRANSACT_TIME, w.EXPIRE_TIME})

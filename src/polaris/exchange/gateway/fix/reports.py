@@ -2,7 +2,7 @@
 
 CumQty, LeavesQty and AvgPx are those of the moment a report tells of: the register shows an order as the whole command left it, so the
 moments before are counted back from there. Restated (D) reports tell of what nobody asked for and no trade did: a stop that is
-triggered, an order that shrank rather than trade with its own account.
+triggered, an order that shrank rather than trade with its own account, or with the other leg of its list.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ from polaris.exchange.listing import Listing, Rules
 STATUSES: Final = {PENDING_NEW: "A", NEW: "0", PARTIALLY_FILLED: "1", FILLED: "2", CANCELED: "4", EXPIRED: "C", EXPIRED_IN_MATCH: "C"}
 REJECTED: Final = "8"
 STATUS_ASKED: Final = "I"
-EXEC_TYPES: Final = {core.ACCEPTED: "0", core.FILL: "F", core.CANCELLED: "4", core.EXPIRED: "C", core.AMENDED: "5", core.TRIGGERED: "D", core.PREVENTED: "D"}
-RESTATEMENTS: Final = {core.TRIGGERED: "8", core.PREVENTED: "5"}  # ExecRestatementReason: market option, partial decline of OrderQty
+EXEC_TYPES: Final = {core.ACCEPTED: "0", core.FILL: "F", core.CANCELLED: "4", core.EXPIRED: "C", core.AMENDED: "5", core.TRIGGERED: "D", core.PREVENTED: "D", core.SHRUNK: "D"}
+RESTATEMENTS: Final = {core.TRIGGERED: "8", core.PREVENTED: "5", core.SHRUNK: "5"}  # ExecRestatementReason: market option, partial decline of OrderQty
 ORDER_TYPES: Final = {core.MARKET: "1", core.MARKET_AMOUNT: "1", core.LIMIT: "2", core.STOP: "3", core.STOP_LIMIT: "4"}
 PRICED: Final = frozenset({core.LIMIT, core.STOP_LIMIT, core.TAKE_PROFIT_LIMIT, core.TRAILING_STOP_LIMIT})
 ABSOLUTE: Final = "3"  # CommType
@@ -63,7 +63,7 @@ def moments(changes: Sequence[Change]) -> list[Moment]:
             executed, paid, left = executed - change.trade.lots, paid - change.trade.lots * change.trade.price, left + change.trade.lots
         elif change.kind in (core.CANCELLED, core.EXPIRED):
             left += change.quantity
-        elif change.kind == core.PREVENTED:
+        elif change.kind in (core.PREVENTED, core.SHRUNK):
             left, whole = left + change.quantity, whole + change.quantity
         if change.kind != core.ACCEPTED:
             state = PARTIALLY_FILLED if executed else NEW
@@ -121,7 +121,7 @@ class Reports:
         fields = [
             (w.SYMBOL, listing.symbol),
             (w.SIDE, "1" if order.side == BUY else "2"),
-            (w.ORDER_QTY, listing.quantity_text(at.whole)),
+            (w.ORDER_QTY, listing.quantity_text(at.whole)) if order.order_type != core.MARKET_AMOUNT else (w.CASH_ORDER_QTY, listing.amount_text(order.quantity)),
             (w.ORD_TYPE, ORDER_TYPES.get(order.order_type, "J")),
         ]
         if order.order_type in PRICED:

@@ -338,7 +338,7 @@ class Trading:
             (w.ORD_STATUS, REJECTED),
             (w.ORD_REJ_REASON, str(reason)),
         ]
-        fields += [(tag, message.get(tag)) for tag in (w.SYMBOL, w.SIDE, w.ORDER_QTY, w.ORD_TYPE, w.PRICE, w.STOP_PX) if tag in message.values]
+        fields += [(tag, message.get(tag)) for tag in (w.SYMBOL, w.SIDE, w.ORDER_QTY, w.CASH_ORDER_QTY, w.ORD_TYPE, w.PRICE, w.STOP_PX) if tag in message.values]
         fields += [(w.LEAVES_QTY, "0"), (w.CUM_QTY, "0"), (w.AVG_PX, "0"), (w.TRANSACT_TIME, timestamp(self._venue.now())), (w.TEXT, text)]
         self._send(w.EXECUTION_REPORT, fields)
 

@@ -3,6 +3,7 @@
 | OrdType        | ours       | TimeInForce                                   |
 |----------------|------------|-----------------------------------------------|
 | 1 Market       | MARKET     | Day, GTC, IOC: what is not filled ends; FOK   |
+|   CashOrderQty | .._AMOUNT  | the same, but FOK                             |
 | 2 Limit        | LIMIT      | Day (none said), GTC, IOC, FOK, GTD           |
 | 3 Stop         | STOP       | Day, GTC, GTD until it is triggered; then IOC |
 | 4 Stop limit   | STOP_LIMIT | as Limit                                      |
@@ -18,7 +19,7 @@ from polaris.exchange.gateway.fix import words as w
 from polaris.exchange.gateway.fix.codec import SECOND, Message, nanoseconds, timestamp
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.listing import FilterFailed, Listing, Rules
-from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY, STOP, STOP_LIMIT, SUBMIT
+from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, MARKET_AMOUNT, POST_ONLY, STOP, STOP_LIMIT, SUBMIT
 
 DAY_NS: Final = 86_400 * SECOND
 LAST: Final = 2**62  # ns UTC, in the year 2116; a command holds no time behind it
@@ -104,8 +105,14 @@ def read(message: Message, rules: Rules, now: int) -> Wanted:
     has_limit, has_trigger = order_type in (LIMIT, STOP_LIMIT), order_type in (STOP, STOP_LIMIT)
     price = _ticks(message, w.PRICE, listing, wanted=has_limit)
     trigger = _ticks(message, w.STOP_PX, listing, wanted=has_trigger)
-    quantity = lots(message, w.ORDER_QTY, listing)
     time, ends = _time(message, order_type, now)
+    if w.CASH_ORDER_QTY in message.values:
+        if order_type != MARKET or time == FOK or w.ORDER_QTY in message.values:
+            raise Refusal(UNSUPPORTED, "CashOrderQty is of a market order, in place of OrderQty, and not of TimeInForce 4")
+        return Wanted(book, side, MARKET_AMOUNT, time, 0, _amount(message, listing), 0, 0, 0)
+    if w.ORDER_QTY not in message.values:
+        raise Missing(w.ORDER_QTY)
+    quantity = lots(message, w.ORDER_QTY, listing)
     display = _display(message, listing, quantity, rests=has_limit and time == GTC)
     if (instruction := message.get(w.EXEC_INST)) != "":
         if instruction != NEVER_TAKES or not has_limit or time != GTC:
@@ -118,6 +125,14 @@ def lots(message: Message, tag: int, listing: Listing) -> int:
     """A quantity in lots. Raises Refusal."""
     try:
         return listing.lots(message.get(tag))
+    except FilterFailed as failed:
+        raise Refusal(INCORRECT_QUANTITY, str(failed)) from None
+
+
+def _amount(message: Message, listing: Listing) -> int:
+    """An amount of the quote in ticks times lots. Raises Refusal."""
+    try:
+        return listing.amount(message.get(w.CASH_ORDER_QTY))
     except FilterFailed as failed:
         raise Refusal(INCORRECT_QUANTITY, str(failed)) from None
 
