@@ -37,6 +37,7 @@ from polaris.exchange.words import (
     OTOCO_SECOND,
     OTOCO_WORKING,
     POST_ONLY,
+    SHRINKS,
     STOP,
     STOP_LIMIT,
     SUBMIT,
@@ -253,7 +254,8 @@ def asked_of(drawn):
                 }[kind]
                 for leg_side, fields, role in legs:
                     number += 1
-                    asked = command(SUBMIT, order_id=number, side=leg_side, quantity=quantity, account=account, role=role, **fields)
+                    flags = SHRINKS if quantity % 2 and role in (OCO_FIRST, OCO_SECOND, OTOCO_FIRST, OTOCO_SECOND) else 0
+                    asked = command(SUBMIT, order_id=number, side=leg_side, quantity=quantity, account=account, role=role, flags=flags, **fields)
                     group.append((asked, note(START, f"n{number}", list_id=list_id)))
                 yield group
             case "trail":
