@@ -1,7 +1,7 @@
 """kill -9 of a desk that trades, at random moments of its life: it comes back as the desk that was never killed.
 
 A nursery, a process that has everything loaded, forks one desk a life; the desk opens the log, recovers, and takes rows,
-operators' events and checkpoints without end. It is killed within its recovery or after some hundred batches. Then the
+operators' events and checkpoints without end. It is killed within its recovery or after its log has grown so far. Then the
 log is judged: a desk in memory, fed in one go with the rows it holds, has the same state, decisions and records.
 """
 
@@ -71,15 +71,25 @@ def nursery() -> Iterator[subprocess.Popen[str]]:
         yield process
         assert process.stdin is not None
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
 
 
-def killed_after(nursery: subprocess.Popen[str], directory: Path, life: int, seconds: float) -> None:
+def size_of(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.glob("*") if file.is_file())
+
+
+def killed_after(nursery: subprocess.Popen[str], directory: Path, life: int, seconds: float = 0.0, more: int = 0) -> None:
+    """One life, killed after so many seconds, or as soon as its log has so many bytes more."""
     assert nursery.stdin is not None and nursery.stdout is not None
+    before = size_of(directory)
     nursery.stdin.write(f"{directory} {life}\n")
     nursery.stdin.flush()
     child = int(nursery.stdout.readline())
     time.sleep(seconds)
+    deadline = time.monotonic() + 120
+    while size_of(directory) < before + more:
+        assert time.monotonic() < deadline, f"the log has not grown by {more} bytes"
+        time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     assert int(nursery.stdout.readline()) == -signal.SIGKILL  # and it had not ended by itself
 
@@ -91,7 +101,8 @@ def test_a_desk_that_is_killed_comes_back_as_the_one_that_never_was(tmp_path, nu
     directory = tmp_path / "log"
     before, fills, kept = 0, 0, 0
     for life in range(LIVES):
-        killed_after(nursery, directory, 100 * log + life, dice.uniform(0.005, 0.1) if life % 2 else dice.uniform(0.1, 0.4))
+        moment = {"seconds": dice.uniform(0.005, 0.1)} if life % 2 else {"more": dice.randrange(30_000, 200_000)}
+        killed_after(nursery, directory, 100 * log + life, **moment)
 
         desk = LoggedDesk.open(directory, EAGER, INSTRUMENTS, now=START, log=LOG)
         desk.close()

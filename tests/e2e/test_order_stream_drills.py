@@ -128,7 +128,7 @@ async def test_a_desk_whose_account_somebody_else_trades_on_stops_opening_there(
     await until(lambda: trading.done() or (desks and int(desks[0].desk.desk.account["fees"]) > 0))
     orders = desks[0].orders
     await until(lambda: trading.done() or any(account.received for account in orders.accounts.accounts.values()))
-    await until(lambda: trading.done() or not orders.courier.held)
+    await until(lambda: trading.done() or (not orders.courier.held and all(account.agrees for account in orders.accounts.accounts.values())))
     item = next(item for item in orders.desk.desk.instruments if item.key.venue == "coinbase" and item.key.base == "BTC")
     said = await orders.entries["coinbase"].place(NewOrder(item, BUY, MARKET, 0, item.lots("0.01"), orders.entries["coinbase"].orders.name("stranger", 1)))
     assert isinstance(said, Report)

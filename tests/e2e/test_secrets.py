@@ -3,12 +3,13 @@
 import contextlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import zstandard
 
 from polaris.app import process
+from tests.e2e.command import here
+from tests.e2e.test_cli_desk import eventually
 
 HELD = "hunter2-of-the-file"
 OURS = "hunter2-of-the-environment"
@@ -49,9 +50,12 @@ def test_a_running_desk_shows_its_keys_nowhere(tmp_path, monkeypatch):
     try:
         desk = process.running(data)
         assert desk is not None
-        time.sleep(1.5)
-        for verb in (("status", "--json"), ("config", "show", "--origin"), ("logs",), ("feeds", "--once")):
-            said += polaris(*verb)
+        eventually(lambda: all(venue.frames for venue in process.status(desk, timeout_s=60).venues))
+        said += polaris("status", "--json")
+        for verb in (("config", "show", "--origin"), ("logs",), ("feeds", "--once")):
+            done = here(*verb)
+            assert done.returncode == 0, done.stderr
+            said += done.stdout + done.stderr
         family = [desk.pid, *(int(pid) for pid in Path(f"/proc/{desk.pid}/task/{desk.pid}/children").read_text().split())]
         lines = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in family)
         assert b"polaris" in lines and HELD.encode() not in lines and OURS.encode() not in lines
@@ -60,7 +64,7 @@ def test_a_running_desk_shows_its_keys_nowhere(tmp_path, monkeypatch):
         assert Path(f"/proc/{desk.pid}/environ").stat().st_mode & 0o077 == 0
     finally:
         if desk := process.running(data):
-            process.stop(desk, timeout_s=10, force=True)
+            process.stop(desk, timeout_s=60, force=True)
     wrote = written(data)
     assert b"coinbase" in wrote
     assert not [each for each in (HELD, OURS) if each.encode() in said.encode() + wrote]
