@@ -6,7 +6,8 @@ number tells its end, below 0, to whoever shows it.
 
 from collections.abc import Callable, Sequence
 
-from polaris.exchange.gateway.venue import More, Venue, command
+from polaris.exchange.gateway.turns import More
+from polaris.exchange.gateway.venue import Venue, command
 from polaris.exchange.words import CANCEL, EXPIRE_AT, Events
 
 

@@ -16,17 +16,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from polaris.exchange.gateway.hearing import Answer, announce, safely
-from polaris.exchange.gateway.note import NOTE, Notes
-from polaris.exchange.gateway.orders import Change
+from polaris.exchange.gateway.hearing import announce, safely
+from polaris.exchange.gateway.note import NOTE
 from polaris.exchange.gateway.parties import Core, Journal, Listener, Watcher
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.gateway.register_fold import CHANGE, Changes
+from polaris.exchange.gateway.turns import Asked, Block, More, Reply, Told, changed_balances, run
 from polaris.exchange.listing import Rules
-from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, EVENT, Commands, Events
+from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, Events
 
 INTAKE: Final = 65_536  # commands of one turn
-BLANK: Final = bytes(NOTE.itemsize)
 NOTHING: Final[Changes] = np.empty(0, CHANGE)
 _COMMAND: Final = struct.Struct("<BBBbiqqqqqiBBBxq")
 _NOTE: Final = struct.Struct("<qq36sIIBB2x")
@@ -34,10 +33,7 @@ assert _COMMAND.size == COMMAND.itemsize and _NOTE.size == NOTE.itemsize
 
 log = logging.getLogger("polaris.exchange.gateway")
 
-Reply = Callable[[list[Change]], None]
-Block = Callable[[int, Changes], None]
 Hearer = Callable[[Changes], None]
-More = tuple[Sequence[bytes], Sequence[bytes]]  # commands, notes
 
 
 def command(
@@ -68,44 +64,6 @@ def note(received: int, client_id: str = "", *, number: int = 0, session: int = 
 
 class Refused(Exception):
     """The venue takes nothing: its intake is full, or its journal can't be written."""
-
-
-class _Asked:
-    """What one request asks: commands that run next to each other, and who is answered."""
-
-    __slots__ = ("block", "commands", "count", "notes", "reply", "then")
-
-    def __init__(
-        self,
-        count: int,
-        commands: Sequence[bytes],
-        notes: Sequence[bytes],
-        reply: Reply | None,
-        then: Callable[[Events], More | None] | None = None,
-        block: Block | None = None,
-    ) -> None:
-        self.count = count
-        self.commands = commands
-        self.notes = notes
-        self.reply = reply
-        self.then = then
-        self.block = block
-
-
-class _Told:
-    """One turn's outcome, until it may be told."""
-
-    __slots__ = ("answers", "balances", "commands", "events", "listened", "notes", "reads", "seq")
-
-    def __init__(self, seq: int) -> None:
-        self.seq = seq
-        self.commands: Commands = np.empty(0, COMMAND)
-        self.notes: Notes = np.empty(0, NOTE)
-        self.events: Events = np.empty(0, EVENT)
-        self.answers: list[Answer] = []
-        self.listened: list[tuple[Listener, Any]] = []
-        self.balances: list[tuple[int, int, list[int], npt.NDArray[np.int64]]] = []  # ts, account, assets, its balances
-        self.reads: list[tuple[Callable[[Any], None], Any]] = []
 
 
 class Venue:
@@ -147,11 +105,11 @@ class Venue:
         self._pulse_s = pulse_s
         self._pulse_timer: asyncio.TimerHandle | None = None
         self._soon: list[Callable[[], None]] = []
-        self._gathered: list[_Asked] = []
+        self._gathered: list[Asked] = []
         self._reads: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._size = 0
         self._scheduled = False
-        self._untold: deque[_Told] = deque()
+        self._untold: deque[Told] = deque()
         self._listeners: list[Listener] = []
         self._hearers: list[Hearer] = []
         self._watchers: dict[int, list[Watcher]] = {}
@@ -238,7 +196,7 @@ class Venue:
         then             sees their events before anything else runs and may give more commands
         raises           Refused; then none of them runs
         """
-        self._take(_Asked(len(commands), commands, notes, reply, then))
+        self._take(Asked(len(commands), commands, notes, reply, then))
 
     def ask_block(self, count: int, commands: bytes, notes: bytes, block: Block) -> None:
         """Have many commands run in this turn that have nothing to do with each other.
@@ -247,7 +205,7 @@ class Venue:
         block            hears the seq of the first and what they changed, for other accounts too, once it is durable
         raises           Refused; then none of them runs
         """
-        self._take(_Asked(count, (commands,), (notes,), None, None, block))
+        self._take(Asked(count, (commands,), (notes,), None, None, block))
 
     def soon(self, call: Callable[[], None]) -> None:
         """Call when this turn begins, for who gathers what he asks."""
@@ -258,7 +216,7 @@ class Venue:
         """Commands this turn takes still; 0 where the venue takes nothing."""
         return 0 if self.refuses else self._most - self._size
 
-    def _take(self, asked: _Asked) -> None:
+    def _take(self, asked: Asked) -> None:
         refused = self.refuses
         if refused:
             raise Refused(refused)
@@ -371,7 +329,7 @@ class Venue:
         if not gathered and not reads:
             return
         self.turns += 1
-        told = _Told(self.seq)
+        told = Told(self.seq)
         if gathered:
             try:
                 self._run(gathered, told)
@@ -379,7 +337,7 @@ class Venue:
                 # the core may have done what the journal does not hold: nothing it says from here on can be trusted
                 log.exception("the venue stops: its core failed")
                 self.failed = "the venue stopped: its core failed"
-                told = _Told(self.seq)
+                told = Told(self.seq)
                 for asked in gathered:
                     if asked.reply is not None:
                         safely(asked.reply, [])
@@ -400,61 +358,17 @@ class Venue:
             told = self._untold.popleft()
             self.register.fold(told.commands, told.notes, told.events, wanted=False)
 
-    def _run(self, gathered: list[_Asked], told: _Told) -> None:
+    def _run(self, gathered: list[Asked], told: Told) -> None:
         """Run commands; what they do is in `told`, written to the journal but told to nobody."""
-        now = self.now()
-        commands, notes = [command(CLOCK, price=now)], [BLANK]
-        runs: list[tuple[Commands, Notes, Events]] = []
-        seq = self.seq + 1  # of the next run's first command
-        last = seq  # of all that was gathered
-        for asked in gathered:
-            first = last + 1
-            commands.extend(asked.commands)
-            notes.extend(asked.notes)
-            last += asked.count
-            if asked.then is not None:
-                runs.append(self._core(seq, commands, notes, told))
-                events = runs[-1][2]
-                more = asked.then(events[events["seq"] >= first])
-                seq, commands, notes = last + 1, [], []
-                if more is not None:
-                    commands, notes = list(more[0]), list(more[1])
-                    last += len(commands)
-            if asked.reply is not None or asked.block is not None:
-                told.answers.append(Answer(first, last, asked.reply, asked.block))
-        if commands:
-            runs.append(self._core(seq, commands, notes, told))
-        told.commands, told.notes, told.events = (np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*runs, strict=True))
-        first, self.seq = self.seq + 1, self.seq + len(told.commands)
-        told.seq = self.seq
+        first = self.seq + 1
+        run(self.core, self._listeners, command(CLOCK, price=self.now()), gathered, told)
+        self.seq = told.seq
         if self.journal is not None:
             self.journal.append(first, told.commands, told.notes)
         if self._watchers:
-            told.balances = self._balances(told.events)
+            told.balances = changed_balances(self.core, self.rules, self._watchers.keys(), told.events)
 
-    def _core(self, seq: int, commands: Sequence[bytes], notes: Sequence[bytes], told: _Told) -> tuple[Commands, Notes, Events]:
-        run = np.frombuffer(bytearray().join(commands), COMMAND)
-        run["seq"] = np.arange(seq, seq + len(run))
-        events = self.core.run(run)
-        told.listened += [(listener, listener.fold(events)) for listener in self._listeners]
-        return run, np.frombuffer(bytearray().join(notes), NOTE), events
-
-    def _balances(self, events: Events) -> list[tuple[int, int, list[int], npt.NDArray[np.int64]]]:
-        """The balances of every watched account that these events may have changed, as they are now."""
-        found = []
-        touched = {*np.unique(events["account"]).tolist(), *np.unique(events["maker_account"]).tolist()}
-        for account in sorted(touched & self._watchers.keys()):
-            own = events[(events["account"] == account) | ((events["maker_account"] == account) & (events["maker_id"] != 0))]
-            if len(own):
-                paid = own["kind"] == BALANCE
-                assets = set(own["book"][paid].tolist())
-                for book in set(own["book"][~paid].tolist()):
-                    listing = self.rules.listings[book]
-                    assets |= {self.rules.asset(listing.base.name), self.rules.asset(listing.quote.name)}
-                found.append((int(own["ts"][-1]), account, sorted(assets), self.core.balances(account)))
-        return found
-
-    def _tell(self, told: _Told) -> None:
+    def _tell(self, told: Told) -> None:
         """Tell what one turn did: answers and watchers by command, hearers, then balances, then the market."""
         changes = self.register.fold(told.commands, told.notes, told.events, bool(told.answers or self._watchers or self._hearers))
         announce(self.register, changes, told.answers, self._watchers)

@@ -33,7 +33,8 @@ from polaris.exchange.gateway.fix.wanted import (
     side_of,
 )
 from polaris.exchange.gateway.orders import Change, Order
-from polaris.exchange.gateway.venue import More, Refused, Venue, command, note
+from polaris.exchange.gateway.turns import More
+from polaris.exchange.gateway.venue import Refused, Venue, command, note
 from polaris.exchange.words import Events
 
 ORIGIN: Final = 2  # of notes: this dialect
