@@ -13,7 +13,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 APPLE = VENUE.instruments(b'{"trades":{"AAPL":{"t":"2022-03-18T14:02:09Z","p":161.29,"s":100}}}', ["AAPL"], 0)
 

@@ -16,7 +16,7 @@ from polaris.venues.served.server import Reply
 from polaris.venues.session import SessionSettings
 from polaris.views.quality import QualityMeter
 from tests.e2e.damaged_line import DamagedLine, drill, lines_of
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 WIRES = {"binance": "BTCUSDT", "coinbase": "BTC-USD", "kraken-v1": "XMR/USD", "bitstamp": "ethusd", "gemini": "BTCUSD", "binance-usdm": "BTCUSDT"}
 NUMBERED = ["binance", "binance-usdm", "coinbase"]

@@ -11,7 +11,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 ITEM = Instrument(id=InstrumentId(0), key=Key("kucoin", Product.SPOT, "BTC", "USDT"), wire="BTC-USDT", price_decimals=2, quantity_decimals=4)
 

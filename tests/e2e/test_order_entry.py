@@ -38,7 +38,7 @@ from tests.e2e.small_exchange import (
     TWICE,
     SmallExchange,
 )
-from tests.e2e.steady_time import steadily
+from tests.steady_time import steadily
 
 KEY = Key(Secret("key"), Secret(b64encode(b"secret").decode()), Secret("passphrase"))
 WIRES = {"binance": "BTCUSDT", "kucoin": "BTC-USDT", "once": "BTC-USDT", "kraken": "BTC/USD"}

@@ -16,7 +16,7 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.record import record, symbols
 from polaris.venues.replay import replay_captures
 from tests.e2e.command import PATIENCE_S, here, line, process
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 BOTH = ("--market", "builtin", "--venues", "coinbase,binance")
 

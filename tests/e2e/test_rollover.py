@@ -22,9 +22,9 @@ from polaris.venues.endpoint import VenueEndpoint
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
-from tests.e2e.steady_time import steady
 from tests.e2e.test_kucoin_token import ITEM as KUCOIN_ITEM
 from tests.e2e.test_kucoin_token import Kucoin
+from tests.steady_time import steady
 
 ITEM = Instrument(id=InstrumentId(0), key=Key("binance", Product.SPOT, "BTC", "USDT"), wire="BTCUSDT", price_decimals=2, quantity_decimals=2)
 LEVELS = 20

@@ -19,7 +19,7 @@ from polaris.venues.replay import Replay
 from polaris.venues.served.recording import RecordingVenue, serve_recording
 from polaris.venues.session import FastClock, SessionSettings, WallClock
 from tests.e2e import small_captures
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 COINBASE = "coinbase_advanced_20260809.jsonl.gz"
 SPOT = "binance_spot_btcusdt_20240808.gz"

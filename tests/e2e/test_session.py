@@ -17,7 +17,7 @@ from polaris.venues.rest import Rest
 from polaris.venues.served.server import Client, Reply, Server
 from polaris.venues.session import Session, SessionSettings, WallClock, backoff_s
 from polaris.venues.throttle import Throttle
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 QUICK = SessionSettings(backoff_first_s=0.01, backoff_most_s=0.05, tick_s=0.01, silence_s=5.0)
 

@@ -16,7 +16,7 @@ from polaris.domain.market import BOOK_STATE_NAMES, CLEAR, DEPTH, REASON_NAMES, 
 from polaris.venues.live import LiveFeeds
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
-from tests.e2e.steady_time import steady
+from tests.steady_time import steady
 
 ITEMS = Instruments(
     [

@@ -213,9 +213,13 @@ def last_lines(path: Path, count: int, start: int = 0) -> str:
 
 
 def follow(path: Path, poll_s: float = 0.25) -> Iterator[str]:
-    """Lines as they are added to a file, for ever; a file that was moved away or cut is opened again."""
+    """Lines as they are added to a file from this call on, for ever; a file that was moved away or cut is opened again."""
     file = open(path, "rb")  # noqa: SIM115 - it changes under us
     file.seek(0, os.SEEK_END)
+    return _added(path, file, poll_s)
+
+
+def _added(path: Path, file: BinaryIO, poll_s: float) -> Iterator[str]:
     try:
         while True:
             line = file.readline()

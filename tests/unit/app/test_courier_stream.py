@@ -13,6 +13,7 @@ from polaris.app import silence
 from polaris.domain.orders import BUY, CANCELLED, EXPIRED, OPEN, PARTIAL, SELL
 from polaris.venues.orders import Fill, Refusal, Report, Verdict
 from polaris.venues.private import Deaf, Listening, Missed, Told
+from tests.steady_time import steadily, steady
 from tests.unit.app.test_courier import House, Venue
 from tests.unit.desk.rows import balances
 
@@ -71,6 +72,7 @@ async def listening(house: House, how: Listening = TELLS_ALL) -> None:
     house.venue.questions.clear()
 
 
+@steady
 async def test_a_fill_that_the_stream_tells_whole_is_told_at_once_and_nobody_is_asked():
     house = a_house()
     await listening(house)
@@ -86,6 +88,7 @@ async def test_a_fill_that_the_stream_tells_whole_is_told_at_once_and_nobody_is_
     assert balances(house.desk) and not int(house.desk.account["faults"])
 
 
+@steady
 async def test_a_stream_without_executions_has_them_asked_for_once():
     house = a_house()
     await listening(house, TELLS_STATES)
@@ -97,6 +100,7 @@ async def test_a_stream_without_executions_has_them_asked_for_once():
     assert house.state(client) == "filled" and house.venue.questions == ["fills"]
 
 
+@steady
 async def test_a_message_that_comes_twice_or_late_changes_nothing():
     house = a_house()
     await listening(house)
@@ -112,6 +116,7 @@ async def test_a_message_that_comes_twice_or_late_changes_nothing():
     assert int(house.desk.positions[0]["lots"]) == 9 and house.told == ["submit", "accepted", "fill", "fill"]
 
 
+@steady
 async def test_the_stream_may_be_quicker_than_the_answer():
     venue = Asked()
     house = a_house(venue)
@@ -131,6 +136,7 @@ async def test_the_stream_may_be_quicker_than_the_answer():
     assert house.state(client) == "filled" and int(house.desk.positions[0]["lots"]) == 3 and not int(house.desk.account["faults"])
 
 
+@steady
 async def test_while_a_stream_tells_nothing_is_asked_and_while_none_does_it_is_asked_all_the_time():
     house = a_house()
     client = house.send(BUY, 10)
@@ -144,6 +150,7 @@ async def test_while_a_stream_tells_nothing_is_asked_and_while_none_does_it_is_a
     assert len(house.venue.questions) > 3 and house.state(client) == "open"
 
 
+@steady
 async def test_after_a_reconnection_the_venue_is_asked_what_is_open_before_anything_else_and_nothing_is_sent_again():
     house = a_house()
     await listening(house)
@@ -158,6 +165,7 @@ async def test_after_a_reconnection_the_venue_is_asked_what_is_open_before_anyth
     assert house.venue.placed == [filled, gone] and not house.stream.renewed, "what happened while nobody listened is no silence"
 
 
+@steady
 async def test_a_loss_has_everything_asked_for_at_once():
     house = a_house()
     await listening(house)
@@ -169,6 +177,7 @@ async def test_a_loss_has_everything_asked_for_at_once():
     assert int(house.desk.positions[0]["lots"]) == 4 and not house.stream.renewed
 
 
+@steady
 async def test_a_stream_that_is_open_and_does_not_tell_is_found_out_and_made_anew():
     house = a_house(check_s=0.001)
     await listening(house)
@@ -180,6 +189,7 @@ async def test_a_stream_that_is_open_and_does_not_tell_is_found_out_and_made_ane
     assert house.stream.renewed == ["it did not tell"] and house.courier.mutes == 1 and "sim" not in house.courier.listening
 
 
+@steady
 async def test_a_stream_that_is_only_late_is_left_alone():
     house = a_house(check_s=0.001)
     await listening(house)
@@ -192,6 +202,7 @@ async def test_a_stream_that_is_only_late_is_left_alone():
     assert not house.stream.renewed and int(house.desk.positions[0]["lots"]) == 4
 
 
+@steady
 async def test_orders_of_nobody_we_know_are_nobodys():
     house = a_house()
     await listening(house)
@@ -200,6 +211,7 @@ async def test_orders_of_nobody_we_know_are_nobodys():
     assert house.told == [] and not house.courier.troubles
 
 
+@steady
 async def test_a_fill_that_can_not_be_booked_is_told_as_a_trouble_and_not_lost():
     house = a_house()
     await listening(house)
@@ -214,6 +226,7 @@ async def test_a_fill_that_can_not_be_booked_is_told_as_a_trouble_and_not_lost()
     assert int(house.desk.positions[0]["lots"]) == 4 and house.courier.settled("sim")
 
 
+@steady
 async def test_an_order_that_has_not_left_yet_is_not_asked_for():
     house = a_house()
     house.courier.look("sim")
@@ -222,6 +235,7 @@ async def test_an_order_that_has_not_left_yet_is_not_asked_for():
     assert house.told == ["submit", "accepted"] and house.venue.placed == [client], "that a venue does not know it means nothing yet"
 
 
+@steady
 async def test_a_venue_that_is_held_gets_no_new_order_and_every_cancel():
     house = a_house()
     await listening(house)
@@ -312,9 +326,10 @@ def test_whatever_becomes_of_the_stream_no_fill_is_lost_and_none_is_doubled(step
         assert len(venue.placed) == len(set(venue.placed)), "an order was sent again"
         assert not int(house.desk.account["faults"]) and balances(house.desk)
 
-    asyncio.run(run())
+    steadily(run())
 
 
+@steady
 async def test_an_order_in_doubt_that_the_stream_tells_of_is_known_to_be_there():
     house = a_house()
     await listening(house)
@@ -326,6 +341,7 @@ async def test_an_order_in_doubt_that_the_stream_tells_of_is_known_to_be_there()
     assert house.state(client) == "partial" and house.venue.placed == [client] and not house.venue.doubtful
 
 
+@steady
 async def test_an_order_that_ended_before_its_answer_was_lost_leaves_no_doubt():
     house = a_house()
     await listening(house)

@@ -13,6 +13,7 @@ from polaris.domain.control import Balances
 from polaris.domain.errors import Unavailable
 from polaris.domain.orders import BUY, SELL
 from polaris.venues.orders import Balance
+from tests.steady_time import steady
 from tests.unit.app.test_courier import INSTRUMENTS, ITEM, NOW, House, Venue
 
 BASE, QUOTE = ITEM.key.base, ITEM.key.quote
@@ -85,6 +86,7 @@ class Books(House):
         await self.settled()
 
 
+@steady
 async def test_no_order_leaves_before_the_account_was_asked_for():
     house = Books(Bank())
     client = house.send(BUY, 5)
@@ -94,6 +96,7 @@ async def test_no_order_leaves_before_the_account_was_asked_for():
     assert house.events[0].agrees and house.events[0].opening == {BASE: "20", QUOTE: "100000"} and "DOGE" not in house.events[0].held
 
 
+@steady
 async def test_fills_and_fees_move_both_sides_alike():
     house = Books(Bank())
     await house.compared()
@@ -104,6 +107,7 @@ async def test_fills_and_fees_move_both_sides_alike():
 
 
 @pytest.mark.parametrize("received", [False, True])
+@steady
 async def test_a_buyers_fee_may_be_taken_in_the_base_and_then_always_is(received, monkeypatch):
     monkeypatch.setattr(reconciliation.Reconciliation, "_counts", lambda self, venue, asset, difference: bool(difference))
     house = Books(Bank(received))
@@ -115,6 +119,7 @@ async def test_a_buyers_fee_may_be_taken_in_the_base_and_then_always_is(received
     assert await house.compared(2) is False
 
 
+@steady
 async def test_a_difference_is_told_and_the_venue_gets_no_new_order_until_it_is_gone():
     house = Books(Bank())
     await house.compared()
@@ -136,6 +141,7 @@ async def test_a_difference_is_told_and_the_venue_gets_no_new_order_until_it_is_
     assert house.state(client) == "open"
 
 
+@steady
 async def test_dust_is_no_difference():
     house = Books(Bank())
     await house.compared()
@@ -145,6 +151,7 @@ async def test_dust_is_no_difference():
     assert await house.compared(2) is False
 
 
+@steady
 async def test_a_fill_that_is_under_way_is_no_difference():
     house = Books(Bank())
     await house.compared()
@@ -160,6 +167,7 @@ async def test_a_fill_that_is_under_way_is_no_difference():
     assert await house.compared()
 
 
+@steady
 async def test_a_fill_told_between_question_and_answer_makes_the_comparison_void():
     house = Books(Bank())
     await house.compared()
@@ -182,6 +190,7 @@ async def test_a_fill_told_between_question_and_answer_makes_the_comparison_void
     assert house.accounts.accounts["sim"].agrees and not house.accounts.accounts["sim"].misfits
 
 
+@steady
 async def test_an_execution_that_nobody_told_is_a_difference():
     house = Books(Bank())
     await house.compared()
@@ -190,6 +199,7 @@ async def test_an_execution_that_nobody_told_is_a_difference():
     assert await house.compared(2) is False and set(house.accounts.accounts["sim"].differences) == {BASE, QUOTE}
 
 
+@steady
 async def test_a_venue_that_began_anew_counts_the_logs_positions_as_a_part_of_its_account():
     before = Books(Bank())
     await before.compared()
@@ -201,6 +211,7 @@ async def test_a_venue_that_began_anew_counts_the_logs_positions_as_a_part_of_it
     assert await after.compared()
 
 
+@steady
 async def test_an_account_that_lacks_what_the_log_says_was_bought_is_not_taken_for_its_own():
     before = Books(Bank())
     await before.compared()
@@ -214,6 +225,7 @@ async def test_an_account_that_lacks_what_the_log_says_was_bought_is_not_taken_f
     assert await after.compared() and "sim" not in after.courier.held
 
 
+@steady
 async def test_a_venue_that_does_not_tell_is_asked_again_and_after_long_gets_no_new_order():
     house = Books(Bank())
     await house.compared()

@@ -25,7 +25,7 @@ def test_a_full_disk_ends_the_store_with_its_reason_and_nothing_piles_up(tmp_pat
     monkeypatch.setattr(run, "Projection", FullDisk)
     store = StoreThread("sqlite://", tmp_path, instruments=None)
     store.start()
-    store._thread.join(5.0)
+    store._thread.join(60)
     assert not store._thread.is_alive()
     assert "disk is full" in store.error
     store.hear(np.zeros(1, RECORD))

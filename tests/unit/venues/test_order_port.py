@@ -31,6 +31,7 @@ from polaris.venues.ordering import OrderEntry
 from polaris.venues.orders import Balance, Key, NewOrder, Refusal, Report, Verdict
 from polaris.venues.secrets import Secret
 from polaris.venues.throttle import Throttle
+from tests.steady_time import steadily
 
 NOW_MS = 1_760_000_000_000
 DAY_MS = 86_400_000
@@ -155,7 +156,7 @@ def test_every_fill_since_a_time_is_read_once_whatever_the_venue_cuts_its_list_i
         patch.setattr(binance, "FILLS", PAGE)
         patch.setattr(gemini, "FILLS", PAGE)
         patch.setattr(kucoin, "FILLS", PAGE)
-        read = asyncio.run(run())
+        read = steadily(run())
     assert read == [number for number, ms in trades if ms * 1_000_000 >= start and (number % 3 or venue not in SHOWS_OTHERS)]
 
 
@@ -170,7 +171,7 @@ def test_a_page_full_of_one_millisecond_is_refused_since_what_is_behind_it_canno
             with pytest.raises(Unavailable, match="fills in one millisecond"):
                 await desk.fills(item_of(venue), NOW_MS * 1_000_000)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_a_list_that_never_ends_is_refused():
@@ -179,7 +180,7 @@ def test_a_list_that_never_ends_is_refused():
             with pytest.raises(Unavailable, match="more than 1000 pages"):
                 await desk.fills(item_of("coinbase-exchange"), 0)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_an_account_of_more_assets_than_a_page_holds_is_read_whole():
@@ -196,7 +197,7 @@ def test_an_account_of_more_assets_than_a_page_holds_is_read_whole():
             with pytest.raises(Unavailable, match="a further page without a cursor"):
                 await desk.balances()
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_a_request_is_signed_for_the_venues_clock():
@@ -210,7 +211,7 @@ def test_a_request_is_signed_for_the_venues_clock():
         async with entry("binance", answer, offset=lambda: -1_300_000_000) as desk:
             await desk.open_orders(item_of("binance"))
 
-    asyncio.run(run())
+    steadily(run())
     assert stamps == [NOW_MS - 1_300]
 
 
@@ -237,7 +238,7 @@ def test_nonces_come_in_the_order_in_which_they_were_made():
             said = await asyncio.gather(*(desk.place(new_order("kraken", number)) for number in range(5)))
             assert all(isinstance(each, Report) for each in said)
 
-    asyncio.run(run())
+    steadily(run())
     assert heard == sorted(heard) and len(set(heard)) == 5
 
 
@@ -255,7 +256,7 @@ def test_a_name_that_is_taken_is_never_said_to_be_lost(monkeypatch):
             assert isinstance(said, Refusal) and said.verdict is Verdict.DOUBT
             assert list(desk.doubtful) == [new_order("binance").client]
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize(
@@ -284,7 +285,7 @@ def test_what_else_is_not_found_does_not_make_an_order_lost(monkeypatch, venue, 
             assert isinstance(told, Refusal) and told.verdict is Verdict.DOUBT
             assert list(desk.doubtful) == [new_order(venue).client]
 
-    asyncio.run(run())
+    steadily(run())
     assert [request.url for request in asked].count(asked[0].url) == 1, "it was sent again"
 
 
@@ -306,7 +307,7 @@ def test_an_order_that_filled_at_once_while_its_answer_was_lost_is_found_at_kuco
             said = await desk.place(new_order("kucoin"))
             assert isinstance(said, Report) and (said.state, said.filled) == (FILLED, said.lots)
 
-    asyncio.run(run())
+    steadily(run())
     assert asked.count("POST") == 1
 
 
@@ -330,7 +331,7 @@ def test_an_order_that_arrived_at_the_last_moment_and_is_shown_late_is_not_lost(
             desk.orders.valid_s = 0.15
             assert isinstance(await desk.place(new_order("binance")), Report)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 def test_nobody_calls_an_order_lost_while_another_sends_it_again(monkeypatch):
@@ -359,7 +360,7 @@ def test_nobody_calls_an_order_lost_while_another_sends_it_again(monkeypatch):
             assert isinstance(await desk.settle(order.client), Report)
             assert isinstance(await placing, Report)
 
-    asyncio.run(run())
+    steadily(run())
 
 
 @pytest.mark.parametrize(("fresh_s", "tries"), [(10.0, 2), (0.0, 1)])
@@ -386,4 +387,4 @@ def test_an_order_is_sent_again_once_and_only_while_it_is_fresh_and_is_buried_in
             assert isinstance(said, Refusal) and said.code == "lost" and not desk.doubtful
             assert asked.count("POST") == tries
 
-    asyncio.run(run())
+    steadily(run())
