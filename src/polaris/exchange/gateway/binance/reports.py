@@ -68,7 +68,7 @@ EXECUTIONS: Final = {
 EXPIRIES: Final = {
     REMAINDER: "UNFILLED_IOC_QUANTITY_EXPIRED", NOT_FILLABLE: "UNFILLED_FOK_ORDER_EXPIRED", PRICE_BAND: "EXECUTION_RULE_PRICE_RANGE_EXCEEDED",
     LINKED: "OCO_TRIGGER", LINKED | STILL_PENDING: "OTO_PHASE_ONE_EXPIRED", TIME: "EXCHANGE_CANCELED", TIME | STILL_PENDING: "EXCHANGE_CANCELED",
-    NOT_REDUCING: "EXCHANGE_CANCELED",
+    NOT_REDUCING: "EXCHANGE_CANCELED", 0: "NONE",
 }  # fmt: skip
 NO_LIQUIDITY: Final = "INSUFFICIENT_LIQUIDITY"  # the remainder of a market order
 NO_LIST: Final = -1
@@ -93,7 +93,7 @@ def time_name(order: Order) -> str:
 
 
 def expiry_reason(order: Order) -> str:
-    """Why an order expired; what could not enter the book when its turn came was REJECTED."""
+    """Why an order expired; what could not enter the book when its turn came was REJECTED, of what was carried over from before it was kept nothing is known."""
     if order.expiry == REMAINDER and order.order_type not in TIMED:
         return NO_LIQUIDITY
     return EXPIRIES.get(order.expiry, "REJECTED")

@@ -280,6 +280,27 @@ async def follows(one, two, kind, side, stop, prices, fires):
     assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["type"] == kind
 
 
+async def test_a_leg_that_does_not_trade_with_itself_shrinks_the_other_leg(venue, one):
+    async with aiohttp.ClientSession() as client, client.ws_connect(f"{venue.url}/ws-api/v3") as opened:
+        socket = Socketed(opened)
+        await one.ask("POST", "orderList/oco", **OCO)
+        await Asker(venue, 5).ask("DELETE", "openOrders", symbol="BTCUSDT")
+        await socket.ask("userDataStream.subscribe.signature", **one.params())
+        await one.place("BUY", "0.004", "55000", selfTradePreventionMode="DECREMENT")
+        events = [(await socket.event())["event"] for _ in range(4)]
+        assert [(event["i"], event["x"], event["X"]) for event in events] == [
+            (events[0]["i"], "NEW", "NEW"),
+            (4, "REPLACED", "NEW"),
+            (events[0]["i"], "TRADE_PREVENTION", "EXPIRED_IN_MATCH"),
+            (3, "TRADE_PREVENTION", "NEW"),
+        ]
+        assert (events[1]["q"], events[1]["w"], events[3]["q"], events[3]["A"]) == ("0.00600000", False, "0.01000000", "0.00400000")
+    limit, stop = [await one.ask("GET", "order", symbol="BTCUSDT", orderId=order_id) for order_id in (3, 4)]
+    assert (limit["origQty"], limit["preventedQuantity"], stop["origQty"], stop["status"]) == ("0.01000000", "0.00400000", "0.00600000", "NEW")
+    locked = {each["asset"]: each["locked"] for each in (await one.ask("GET", "account"))["balances"]}
+    assert locked["BTC"] == "0.00600000"
+
+
 async def test_what_ends_with_its_list_says_why(venue, one, two):
     async with aiohttp.ClientSession() as client, client.ws_connect(f"{venue.url}/ws-api/v3") as opened:
         socket = Socketed(opened)

@@ -10,7 +10,7 @@ from polaris.exchange.gateway.binance.call import encode
 from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.binance.shown import millis
-from polaris.exchange.gateway.orders import Order
+from polaris.exchange.gateway.orders import EXPIRED, Order
 from polaris.exchange.gateway.register_fold import IMAGES
 from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY
 from tests.unit.exchange.gateway.asking import Asker, Socketed
@@ -506,6 +506,7 @@ def test_an_order_written_out_at_once_is_the_same_text(kind, more, side, state, 
     order = Order(image[0].item())
     figures = Figures(RULES.listings[0])
     assert reports.result_text(figures, order, START, millis, trades) == encode(reports.result(figures, order, START, millis, trades))
+    assert reports.result(figures, order, START, millis).get("expiryReason") == ("NONE" if state == EXPIRED else None), "why is not known"
 
 
 async def test_what_is_nowhere_or_asked_by_another_method_is_not_found(one):
