@@ -21,6 +21,12 @@ PUBLIC = base64.b64encode(PRIVATE.public_key().public_bytes(serialization.Encodi
 NOW_MS = START // 1_000_000
 PLAIN = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "30000.01", "quantity": "0.001", "newClientOrderId": "a", "timestamp": NOW_MS}
 
+ENDING = {
+    "sell": PLAIN | {"side": "SELL"},
+    "ioc": PLAIN | {"quantity": "0.002", "timeInForce": "IOC"},
+    "fok": PLAIN | {"timeInForce": "FOK"},
+    "market": {name: value for name, value in PLAIN.items() if name not in ("price", "timeInForce")} | {"type": "MARKET"},
+}
 CANCEL = {"symbol": "BTCUSDT", "origClientOrderId": "a", "newClientOrderId": "gone", "timestamp": NOW_MS}
 
 params = st.fixed_dictionaries(
@@ -146,6 +152,7 @@ def test_plain_orders_go_the_short_way_and_others_do_not() -> None:
 @example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}, {"id": 2, "method": "order.cancel", "params": CANCEL}]], tight=False)
 @example(stream=[[{"id": 1, "method": "order.place", "params": PLAIN}, {"id": 2, "method": "order.place", "params": PLAIN}]], tight=False)
 @example(stream=[[{"id": n, "method": "order.place", "params": PLAIN | {"newClientOrderId": f"n{n}", "side": "BUY" if n % 2 else "SELL"}} for n in range(9)]], tight=True)
+@example(stream=[[{"id": f"{kind}{n}", "method": "order.place", "params": order | {"newClientOrderId": f"{kind}{n}"}} for n in range(2) for kind, order in ENDING.items()]], tight=False)
 def test_both_ways_answer_alike_and_write_the_same_down(stream: list[list[dict[str, Any]]], tight: bool) -> None:
     limits = Limits(weight_per_minute=12, orders_per_ten_seconds=5) if tight else Limits()
     asyncio.run(both_ways(stream, limits))
