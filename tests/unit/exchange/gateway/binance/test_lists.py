@@ -280,6 +280,20 @@ async def follows(one, two, kind, side, stop, prices, fires):
     assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=placed["orderId"]))["type"] == kind
 
 
+async def test_the_stop_of_a_pair_may_trail_from_its_stop_price(one, two):
+    trails = {name: value for name, value in OCO.items() if name != "belowStopPrice"} | {"belowStopPrice": "49000", "belowTrailingDelta": "100"}
+    told = await one.ask("POST", "orderList/oco", **trails)
+    assert (told["orderReports"][1]["trailingDelta"], told["orderReports"][1]["stopPrice"]) == (100, "49000.00000000")
+    await Asker(one.small, 5).ask("DELETE", "openOrders", symbol="BTCUSDT")
+    three = Asker(one.small, 3)
+    for price in ("50500", "49900", "49000", "49500", "49005"):
+        await three.place("BUY", "0.001", price)
+        await two.place("SELL", "0.001", price)
+    limit, stop = told["orders"]
+    assert [(await one.ask("GET", "order", symbol="BTCUSDT", orderId=leg["orderId"]))["status"] for leg in (limit, stop)] == ["EXPIRED", "NEW"]
+    assert (await one.ask("GET", "order", symbol="BTCUSDT", orderId=stop["orderId"]))["isWorking"], "it fired at 49,005, one per cent below 49,500"
+
+
 async def test_a_leg_that_does_not_trade_with_itself_shrinks_the_other_leg(venue, one):
     async with aiohttp.ClientSession() as client, client.ws_connect(f"{venue.url}/ws-api/v3") as opened:
         socket = Socketed(opened)
