@@ -51,12 +51,16 @@ class Server:
     async def start(cls, host: str, port: int, pages: Mapping[str, Page]) -> "Server":
         """Listen. Raises Unavailable where the port is taken or the host is not this machine."""
         server = cls(pages)
-        try:
-            server._server = await asyncio.start_server(server._answer, host, port, limit=MAX_HEAD)
-        except OSError as cause:
-            raise Unavailable(f"port {port} on {host} can't be opened: {cause.strerror}; choose another with server.port, or 0 for any") from cause
-        server.port = server._server.sockets[0].getsockname()[1]
+        await server.listen(host, port, "server.port")
         return server
+
+    async def listen(self, host: str, port: int, setting: str) -> None:
+        """As `start`, of a server that is made; `setting` is what the port is called."""
+        try:
+            self._server = await asyncio.start_server(self._answer, host, port, limit=MAX_HEAD)
+        except OSError as cause:
+            raise Unavailable(f"port {port} on {host} can't be opened: {cause.strerror}; choose another with {setting}, or 0 for any") from cause
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening."""

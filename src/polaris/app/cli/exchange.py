@@ -423,4 +423,8 @@ def _show(about: dict[str, Any]) -> None:
     for name, address in about["addresses"].items():
         say(f"{name:<12}{address}")
     say(f"{'symbols':<12}{', '.join(about['symbols'])}")
+    say(f"{'metrics':<12}{about['metrics']}")
+    say(f"{'clients':<12}{', '.join(f'{name} {count:,}' for name, count in about['clients'].items())}")
+    gone = [f"{count:,} of {name}: {why}" for name, reasons in about["sent_away"].items() for why, count in reasons.items()]
+    say(f"{'sent away':<12}{'; '.join(gone) or 'nobody'}")
     say(f"{'state':<12}{about['state']}; {about['orders_alive']} orders alive, {about['seq']} commands, durability {about['durability']}")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from polaris.app.exchange import metrics
 from polaris.app.exchange.control import Control
 from polaris.app.exchange.crowd import Crowd
 from polaris.app.exchange.crowd import rules as simulated_rules
@@ -17,6 +18,9 @@ from polaris.app.exchange.house import House, Plan
 from polaris.app.settings import Settings
 from polaris.app.steady import steady
 from polaris.exchange.gateway.binance.limits import Limits
+from polaris.exchange.gateway.binance.server import BinanceServer
+from polaris.exchange.gateway.coinbase.server import CoinbaseServer
+from polaris.exchange.gateway.fix.acceptor import Acceptor
 from polaris.exchange.gateway.standby import Standby
 from polaris.exchange.simulation.settings import Place
 from polaris.exchange.simulation.settings import Settings as Simulation
@@ -79,13 +83,16 @@ async def run_exchange(
 
     def about() -> dict[str, Any]:
         free = max(plan.silent, default=0) + 1  # the accounts below belong to simulated traders
-        return {**described(house), "simulated": simulate, "first_account": free, "seconds": round(time.time() - began, 1)}
+        at = f"http://127.0.0.1:{page.port}/metrics"
+        return {**described(house), "simulated": simulate, "first_account": free, "seconds": round(time.time() - began, 1), "metrics": at}
 
+    page = metrics.page(about)
     control = Control(house, folder_of(settings), ended.set, about)
     tasks: list[asyncio.Task[Any]] = []
     try:
         for line in house.told:
             log.warning("journal", said=line)
+        await page.listen("127.0.0.1", settings.exchange.metrics_port, "exchange.metrics_port")
         await control.start()
         if simulate:
             crowd = Crowd([house], simulation(), settings.exchange.seed, house.venue.now)
@@ -104,6 +111,7 @@ async def run_exchange(
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             await control.close()
+        await page.close()
         await house.close()
 
 
@@ -122,15 +130,17 @@ async def _when_wanted(plan: Plan, tell: Callable[[int, int], None], ended: asyn
 def described(house: House) -> dict[str, Any]:
     """What an exchange is at this moment, for people and machines."""
     venue, journal = house.venue, house.journal
-    doors = (("binance", house.binance), ("coinbase", house.coinbase), ("fix", house.fix))
-    ports = {name: door.port for name, door in doors if door is not None}
+    every: dict[str, BinanceServer | CoinbaseServer | Acceptor | None] = {"binance": house.binance, "coinbase": house.coinbase, "fix": house.fix}
+    doors = {name: door for name, door in every.items() if door is not None}
     return {
         "state": venue.refuses or "open",
-        "addresses": {name: f"{'tcp' if name == 'fix' else 'http'}://127.0.0.1:{port}" for name, port in ports.items()},
+        "addresses": {name: f"{'tcp' if name == 'fix' else 'http'}://127.0.0.1:{door.port}" for name, door in doors.items()},
         "symbols": [listing.symbol for listing in house.plan.rules.listings],
         "accounts_with_keys": len({key.account for key in house.keys.all()}),
         "seq": venue.seq,
         "orders_alive": len(house.machine.core),
         "durability": house.plan.durability,
+        "clients": {name: door.clients for name, door in doors.items()},
+        "sent_away": {name: dict(door.sent_away.most_common()) for name, door in doors.items()},
         "journal": {"epoch": journal.epoch, "durable_seq": journal.durable_seq, "backlog": journal.backlog} if journal else None,
     }

@@ -22,6 +22,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     binance_port: int = 9010  # loopback port of the Binance dialect; 0 lets the system choose
     coinbase_port: int = 9011  # of the Coinbase dialect
     fix_port: int = 9012  # of FIX 4.4
+    metrics_port: int = 0  # of /metrics, /status and /healthz, for its operator; fix it where Prometheus is to find it
     # what is traded, each: symbol, base, quote, tick size, lot size, least notional, lowest price (a book is 4,194,304 ticks wide)
     listings: tuple[tuple[str, ...], ...] = (
         ("BTCUSDT", "BTC", "USDT", "0.01", "0.00001", "5", "60000"),
@@ -40,7 +41,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.name or not all(part.isalnum() for part in self.name.replace("-", "_").split("_")):
             raise BadConfig(f"name is {self.name!r}; expected letters, digits, - and _")
-        for port in (self.binance_port, self.coinbase_port, self.fix_port):
+        for port in (self.binance_port, self.coinbase_port, self.fix_port, self.metrics_port):
             if not 0 <= port <= 65535:
                 raise BadConfig(f"port is {port}; expected 0 to 65535")
         for parts in self.listings:

@@ -5,6 +5,7 @@ unread is dropped with a reason: the market does not wait for its slowest reader
 """
 
 import asyncio
+from collections import Counter
 from typing import Any, Final
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -64,10 +65,11 @@ class Socket(WSListener):
         self._out.append(framed)
 
     def drop(self, reason: str) -> None:
-        """Send the client away for something he did, and remember why."""
+        """Send the client away for something he did, and remember why: what stands before a colon is what he is counted under."""
         if not self.gone:
             self.reason = reason
             if self._all is not None:
+                self._all.sent_away[reason.partition(":")[0]] += 1
                 self._all.dropped.append(reason)
                 del self._all.dropped[:-REASONS]
             self.close(reason, WSCloseCode.POLICY_VIOLATION)
@@ -133,11 +135,16 @@ class Socket(WSListener):
 
 
 class Sockets:
-    """The sockets of one server."""
+    """The sockets of one server.
+
+    dropped    the last reasons, in order
+    sent_away  how many were dropped, by what for
+    """
 
     def __init__(self, most: int = 4096) -> None:
         self.open: set[Socket] = set()
-        self.dropped: list[str] = []  # the last reasons, in order
+        self.dropped: list[str] = []
+        self.sent_away: Counter[str] = Counter()
         self.most = most
 
     def add(self, socket: Socket) -> None:

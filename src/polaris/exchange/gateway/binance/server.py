@@ -5,6 +5,7 @@ what it needs. Whatever comes in, known or not, is counted, checked and answered
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
@@ -78,6 +79,16 @@ class BinanceServer:
     @property
     def port(self) -> int:
         return self._http.port
+
+    @property
+    def clients(self) -> int:
+        """How many are connected now, by HTTP or a socket."""
+        return len(self._http.connections) + len(self.sockets.open)
+
+    @property
+    def sent_away(self) -> Counter[str]:
+        """How many were sent away, by what for."""
+        return self._http.sent_away + self.sockets.sent_away
 
     def add(self, *endpoints: Endpoint) -> None:
         """Let these be asked. Raises ValueError where two would answer the same."""

@@ -5,6 +5,7 @@ answered here.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
@@ -69,6 +70,16 @@ class CoinbaseServer:
     @property
     def port(self) -> int:
         return self._http.port
+
+    @property
+    def clients(self) -> int:
+        """How many are connected now, by HTTP or a socket."""
+        return len(self._http.connections) + len(self.sockets.open)
+
+    @property
+    def sent_away(self) -> Counter[str]:
+        """How many were sent away, by what for."""
+        return self._http.sent_away + self.sockets.sent_away
 
     def add(self, *endpoints: Endpoint) -> None:
         """Let these be asked. Raises ValueError where two would answer the same."""

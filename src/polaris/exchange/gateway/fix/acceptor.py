@@ -9,6 +9,7 @@ or does not read is sent away.
 import asyncio
 import logging
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -37,6 +38,8 @@ MOST_SESSIONS: Final = 64  # of one account, connected or not: each is kept for 
 MESSAGES_PER_SECOND: Final = 1_000
 UNREAD_BYTES: Final = 16 * 1024 * 1024
 OUTBOX: Final = 4096  # messages that are gathered before they are written, in a turn that brings many
+DENIED_LOGON: Final = "a logon that was denied"  # what these are counted under
+UNREAD: Final = "slow reader"
 COMP_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,36}", re.ASCII)  # it names a file
 
 log = logging.getLogger("polaris.exchange.gateway")
@@ -62,8 +65,9 @@ class Participant:
 class Acceptor:
     """The FIX side of a venue.
 
-    folder  where sessions are kept; None: they end with the process
-    port    0 takes any
+    folder     where sessions are kept; None: they end with the process
+    port       0 takes any
+    sent_away  how many peers, by what for
     """
 
     def __init__(self, venue: Venue, broadcast: Broadcast, keys: Keys, folder: Path | None = None, port: int = 0) -> None:
@@ -73,6 +77,7 @@ class Acceptor:
         self.phases = PhaseDesk(venue.rules, broadcast, venue.now)
         self.participants: dict[str, Participant] = {}
         self.lines: set[Line] = set()
+        self.sent_away: Counter[str] = Counter()
         self._reports = Reports(venue.rules)
         self._folder = folder
         self._asked_port = port
@@ -84,6 +89,11 @@ class Acceptor:
     def port(self) -> int:
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def clients(self) -> int:
+        """How many are connected now."""
+        return len(self.lines)
 
     async def start(self) -> Self:
         """Take up every session that was kept, and listen. Raises Unavailable where the port is taken."""
@@ -107,7 +117,7 @@ class Acceptor:
             if line.participant is not None:
                 line.participant.session.leave("the venue closes", now)
             line.flush()
-            line.cut("the venue closes")
+            line.end("the venue closes")
         await asyncio.sleep(0)
         for participant in self.participants.values():
             participant.trading.retire()
@@ -175,6 +185,7 @@ class Line(asyncio.Protocol):
         self._second = 0
         self._messages = 0
         self._flushing = False
+        self._cut = False
         self._loop = asyncio.get_running_loop()
 
     # what asyncio calls
@@ -269,7 +280,8 @@ class Line(asyncio.Protocol):
         """A logout that is of no session: nothing is known of who gets it, and no number is used up."""
         head = [(w.MSG_TYPE, w.LOGOUT), (w.SENDER_COMP_ID, OURS), (w.TARGET_COMP_ID, name or "UNKNOWN"), (w.MSG_SEQ_NUM, "1")]
         self._transport.write(encoded([*head, (w.SENDING_TIME, timestamp(now)), (w.TEXT, why)]))
-        self.cut(why)
+        log.info("a FIX logon is denied: %s", why)
+        self.cut(DENIED_LOGON)
 
     # what goes out
 
@@ -302,11 +314,26 @@ class Line(asyncio.Protocol):
             session.outbox.clear()
         if self._transport.get_write_buffer_size() > UNREAD_BYTES:
             log.warning("a FIX session is cut: %s leaves %d bytes unread", session.theirs, self._transport.get_write_buffer_size())
+            self._acceptor.sent_away[UNREAD] += 1
             self._transport.abort()
         elif session.state is State.CLOSED:
-            self._transport.close()
+            self.cut(why) if (why := counted(session.closed)) else self._transport.close()
 
     def cut(self, why: str) -> None:
+        """Send the peer away for something he did, once."""
+        if not self._cut:
+            self._cut = True
+            self._acceptor.sent_away[why] += 1
+            self.end(why)
+
+    def end(self, why: str) -> None:
         """End the line."""
         log.info("a FIX line ends: %s", why)
         self._transport.close()
+
+
+def counted(closed: str) -> str:
+    """What the end of a session is counted under, numbers left out; "" where the peer logged out."""
+    if closed in ("logged out", "the logout was not answered"):
+        return "" if closed == "logged out" else closed
+    return "nothing heard" if closed.startswith("nothing heard") else "a breach of the protocol"
