@@ -6,6 +6,7 @@ an engine that was given them directly. A promotion is measured from the leader'
 durable under the standby.
 """
 
+import gc
 import os
 import platform
 import shutil
@@ -113,8 +114,11 @@ def recovery(folder: Path, commands: Commands, batch: int, digest: str) -> float
     return len(commands) / spent
 
 
-def whole_recovery(folder: Path, commands: Commands, batch: int) -> float:
-    """Commands a CPU-second to the state of a whole exchange: accounts, the register of every order by name, market data."""
+def whole_recovery(folder: Path, commands: Commands, batch: int) -> dict[str, float]:
+    """Commands a second, and a CPU-second, to the state of a whole exchange: accounts, the register of every order by name, market data.
+
+    The best of three: memory that the system hands out for the first time is paid for by the first.
+    """
     base, quote = Asset("BTC", 8), Asset("USDT", 8)
     listing = Listing("BTCUSDT", base, quote, "0.01", "0.00001", lowest_price=f"{LOWEST // 100}")
     rules = Rules((base, quote), (listing,), accounts=ACCOUNTS + 1, capacity=capacity(1, RESTING))
@@ -127,13 +131,20 @@ def whole_recovery(folder: Path, commands: Commands, batch: int) -> float:
     notes["client_id"] = [b"client-%08d" % number for number in range(len(asked))]
     running = Machine(rules)
     running.apply(asked, notes)
+    digest = running.digest()
+    del running
     lay(folder, asked, batch, notes)
-    start = time.process_time()
-    found = recover(folder, RULES, lambda parts=None: Machine(rules, (), parts))
-    spent = time.process_time() - start
-    assert found.seq == len(asked) and found.machine.digest() == running.digest()
+    rates = []
+    for _ in range(3):
+        start, spent = time.perf_counter(), time.process_time()
+        found = recover(folder, RULES, lambda parts=None: Machine(rules, (), parts))
+        found.machine.settle()
+        rates.append((len(asked) / (time.perf_counter() - start), len(asked) / (time.process_time() - spent)))
+        assert found.seq == len(asked) and found.machine.digest() == digest
+        del found
+        gc.collect()
     shutil.rmtree(folder)
-    return len(asked) / spent
+    return {"per_second": round(max(each for each, _ in rates)), "per_cpu_second": round(max(each for _, each in rates))}
 
 
 def lay(folder: Path, commands: Commands, batch: int, noted: Notes | None = None) -> None:
@@ -218,7 +229,7 @@ def main(commands: int = 2_000_000, turns: int = 2_000, rounds: int = 5) -> dict
             "durable": {str(size): durable(folder / f"durable-{size}", size, turns) for size in (1, 20, 400)},
             "bulk": round(bulk(folder / "bulk", min(commands, 1_000_000))),
             "recovery": {str(size): round(recovery(folder / f"recovery-{size}", whole, size, plain.digest())) for size in (4000, 400, 20)},
-            "whole_recovery": round(whole_recovery(folder / "whole", whole, 4000)),
+            "whole_recovery": whole_recovery(folder / "whole", whole, 4000),
             "promotion": promotion(folder, rounds),
         }
     return result | {"commands": len(whole), "turns": turns, "rounds": rounds}
@@ -236,7 +247,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"{'to the disk, as fast as it takes them':<44}{result['bulk'] / 1e6:>8.2f}")
     for size, rate in result["recovery"].items():
         print(f"{f'recovery, batches of {size}, a CPU-second':<44}{rate / 1e6:>8.1f}  {RECOVERED}   to the same digest")
-    print(f"{'recovery of a whole exchange, a CPU-second':<44}{result['whole_recovery'] / 1e6:>8.1f}  {RECOVERED}   accounts, orders by name, market data too")
+    print(f"{'recovery of a whole exchange, two cores':<44}{result['whole_recovery']['per_second'] / 1e6:>8.1f}  {RECOVERED}   accounts, orders by name, market data too")
+    print(f"{'the same, a CPU-second':<44}{result['whole_recovery']['per_cpu_second'] / 1e6:>8.1f}")
     print(f"\npromotion: {taken['to_first_durable_ms']:,.0f} ms from the leader's kill to the first durable command; it was {taken['lag_ms_p50']:g} ms behind;", end=" ")
     print(f"{taken['acknowledged_and_lacking']} acknowledged commands lacking (target 0)")
 

@@ -1,10 +1,12 @@
 """All that a journal's commands make: the core, the register of orders and the market data, as one state.
 
-Recovery, a standby and the running venue hold the same three, made by the same fold.
+Recovery, a standby and the running venue hold the same three, made by the same fold. Who recovers has many commands at once and nobody to
+answer: there the register follows the core in a thread of its own.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +22,7 @@ from polaris.exchange.words import OCO_FIRST, OTO_WORKING, OTOCO_FIRST, OTOCO_WO
 
 Parts = dict[str, npt.NDArray[Any]]
 AT_ONCE: Final = 16_384  # commands
+MANY: Final = 1024  # so many are worth a thread
 CORE: Final = "core."
 FIRST_LEGS: Final = ((SUBMIT, OCO_FIRST), (SUBMIT, OTO_WORKING), (SUBMIT, OTOCO_WORKING))
 SECOND_OF_THREE: Final = [(SUBMIT, OTOCO_WORKING), (SUBMIT, OTOCO_FIRST)]
@@ -40,7 +43,9 @@ class Machine:
 
     def __init__(self, rules: Rules, silent: Iterable[int] = (), parts: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
         self._held: tuple[Commands, Notes] | None = None  # the first legs of a list whose others have not come
-        self.register = Register(rules, silent)
+        self._aside: ThreadPoolExecutor | None = None
+        self._behind: Future[object] | None = None  # what the register is being told
+        self._register = Register(rules, silent)
         if parts is None:
             self.core = Exchange(rules)
             self.market = MarketData(self.core.arena)
@@ -49,7 +54,7 @@ class Machine:
         if missing:
             raise ValueError(f"a snapshot without {' and '.join(sorted(missing))}; it has {', '.join(parts)}")
         self.core = Exchange.restored(rules, {name.removeprefix(CORE): part for name, part in parts.items() if name.startswith(CORE)})
-        register_snapshot.from_bytes(self.register, parts["register"].tobytes())
+        register_snapshot.from_bytes(self._register, parts["register"].tobytes())
         self.market = MarketData.restored(self.core.arena, parts["market"].tobytes())
 
     def apply(self, commands: Commands, notes: Notes) -> None:
@@ -71,11 +76,33 @@ class Machine:
         if self._held is not None:
             held, self._held = self._held, None
             self._do(*held)
+        self._wait()
+        if self._aside is not None:
+            self._aside.shutdown()
+            self._aside = None
+
+    @property
+    def register(self) -> Register:
+        """Of all that was applied."""
+        self._wait()
+        return self._register
 
     def _do(self, commands: Commands, notes: Notes) -> None:
         events = self.core.run(commands)
-        self.register.fold(commands, notes, events, wanted=False)
+        self._wait()
+        if len(commands) < MANY:
+            self._register.fold(commands, notes, events, wanted=False)
+        else:
+            if self._aside is None:
+                self._aside = ThreadPoolExecutor(1, "register")
+            self._behind = self._aside.submit(self._register.fold, commands.copy(), notes.copy(), events, wanted=False)
         self.market.fold(events)
+
+    def _wait(self) -> None:
+        """Until the register has heard all."""
+        if self._behind is not None:
+            behind, self._behind = self._behind, None
+            behind.result()
 
     def digest(self) -> str:
         """32 hex digits of the whole state."""

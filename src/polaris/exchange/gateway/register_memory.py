@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polaris.domain.kernel import inlined, kernel, outlined
+from polaris.domain.prefetch import prefetch
 from polaris.exchange.arena import LOW, fresh
 from polaris.exchange.bits import U
 
@@ -43,7 +44,7 @@ ORDER_LISTS = 48
 PREVENTIONS = 56
 AMENDMENTS = 64
 PAIRS = 72
-SOUGHT = 88  # a name that is looked for; zero else
+SOUGHT = 88  # a name that is looked for, or the ends of chains while a table grows; zero else
 AT_ACCOUNTS = 96
 # a table
 AT = 0
@@ -144,7 +145,9 @@ NEW_NAME = 12
 AMENDMENT_WORDS = 18
 
 CALLED, WAS_CALLED, FIRST_CALLED = 0, 1, 2  # names of an order
-BUCKETS = 1024  # of a new table
+BUCKETS = 4096  # of a new table
+HASHES = 2**29 - 1  # of names
+AHEAD = 16  # buckets whose rows are asked for early
 MOST_ENDED = 2**23  # rows of what is over, of all accounts together
 MOST_TRADES = 2**24
 MOST_LISTS = 2**20
@@ -317,7 +320,7 @@ def find(memory, table, key):  # type: ignore[no-untyped-def]
 @inlined
 def chain(memory, table, row):  # type: ignore[no-untyped-def]
     """Know a row by its id."""
-    if memory[U(table + NODES)] > memory[U(table + MASK)]:
+    if memory[U(table + NODES)] > memory[U(table + MASK)] and memory[U(table + MASK)] + 1 < memory[U(table + MOST)]:
         spread(memory, table)
     bucket = memory[U(table + AT)] + (memory[U(row + KEY)] & memory[U(table + MASK)])
     memory[U(row + CHAINED)] = memory[U(bucket)]
@@ -337,28 +340,42 @@ def unchain(memory, table, row):  # type: ignore[no-untyped-def]
 
 @outlined
 def spread(memory, table):  # type: ignore[no-untyped-def]
-    """Twice as many buckets; each chain's order stays."""
+    """Four times as many buckets, or what there is room for; each chain's order stays."""
     at, buckets = memory[U(table + AT)], memory[U(table + MASK)] + 1
-    if 2 * buckets > memory[U(table + MOST)]:
-        return
-    memory[U(table + MASK)] = 2 * buckets - 1
+    grown = min(4 * buckets, memory[U(table + MOST)])
+    memory[U(table + MASK)] = grown - 1
     for bucket in range(buckets):
+        ahead = memory[U(at + min(bucket + AHEAD, buckets - 1))]
+        prefetch(memory, ahead)
+        prefetch(memory, ahead + KEY)
         row = memory[U(at + bucket)]
-        here, there = at + bucket, at + bucket + buckets
-        memory[U(here)] = memory[U(there)] = 0
+        part_of(memory, at + bucket, buckets)
         while row != 0:
             after = memory[U(row + CHAINED)]
-            memory[U(row + CHAINED)] = 0
-            if memory[U(row + KEY)] & buckets:
-                memory[U(there)] = row
-                there = row + CHAINED
-            else:
-                memory[U(here)] = row
-                here = row + CHAINED
+            put_behind(memory, row + CHAINED, row, memory[U(row + KEY)] & (grown - 1), buckets)
             row = after
+    for word in range(4):
+        memory[U(SOUGHT + word)] = 0
 
 
-# names: a node is address << 2 | which of the order's names it is
+@inlined
+def part_of(memory, bucket, buckets):  # type: ignore[no-untyped-def]
+    """Empty a bucket: where the four begin that its chain goes to."""
+    memory[U(bucket)] = 0
+    for word in range(4):
+        memory[U(SOUGHT + word)] = bucket + word * buckets
+
+
+@inlined
+def put_behind(memory, link, node, place, buckets):  # type: ignore[no-untyped-def]
+    """Put a node at the end of the one of the four chains that its place belongs to."""
+    tail = SOUGHT + (1 if place & buckets else 0) + (2 if place & (2 * buckets) else 0)
+    memory[U(link)] = 0
+    memory[U(memory[U(tail)])] = node
+    memory[U(tail)] = link
+
+
+# names: a node is hash << 34 | address << 2 | which of the order's names it is
 
 
 @inlined
@@ -373,7 +390,18 @@ def name_hash(memory, account, at):  # type: ignore[no-untyped-def]
         mixed = (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
         mixed = (mixed ^ ((letters >> 32) & 0x7FFFFFFF)) * 0x5BD1E995
         mixed = (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
-    return mixed
+    return mixed & HASHES
+
+
+@inlined
+def row_of(node):  # type: ignore[no-untyped-def]
+    return (node >> 2) & LOW
+
+
+@inlined
+def link_of(node):  # type: ignore[no-untyped-def]
+    """Where the next of its chain stands."""
+    return row_of(node) + NAMED + (node & 3)
 
 
 @inlined
@@ -395,12 +423,12 @@ def add_name(memory, row, which):  # type: ignore[no-untyped-def]
     """Find an order by this name of it, before others of that name."""
     if memory[U(row + CLIENT_ID + NAME_WORDS * which)] == 0:
         return
-    if memory[U(BY_NAME + NODES)] > memory[U(BY_NAME + MASK)]:
+    if memory[U(BY_NAME + NODES)] > memory[U(BY_NAME + MASK)] and memory[U(BY_NAME + MASK)] + 1 < memory[U(BY_NAME + MOST)]:
         spread_names(memory)
     mixed = name_hash(memory, memory[U(row + OWNER)] & LOW, row + CLIENT_ID + NAME_WORDS * which)
     bucket = memory[U(BY_NAME + AT)] + (mixed & memory[U(BY_NAME + MASK)])
     memory[U(row + NAMED + which)] = memory[U(bucket)]
-    memory[U(bucket)] = row << 2 | which
+    memory[U(bucket)] = mixed << 34 | row << 2 | which
     memory[U(row + KNOWN_AS)] |= 1 << which
     memory[U(BY_NAME + NODES)] += 1
 
@@ -412,10 +440,9 @@ def drop_name(memory, row, which):  # type: ignore[no-untyped-def]
         return
     mixed = name_hash(memory, memory[U(row + OWNER)] & LOW, row + CLIENT_ID + NAME_WORDS * which)
     link = memory[U(BY_NAME + AT)] + (mixed & memory[U(BY_NAME + MASK)])
-    node = row << 2 | which
+    node = mixed << 34 | row << 2 | which
     while memory[U(link)] != node:
-        there = memory[U(link)]
-        link = (there >> 2) + NAMED + (there & 3)
+        link = link_of(memory[U(link)])
     memory[U(link)] = memory[U(row + NAMED + which)]
     memory[U(row + NAMED + which)] = 0
     memory[U(row + KNOWN_AS)] &= ~(1 << which)
@@ -424,27 +451,21 @@ def drop_name(memory, row, which):  # type: ignore[no-untyped-def]
 
 @outlined
 def spread_names(memory):  # type: ignore[no-untyped-def]
-    """Twice as many buckets of names; each chain's order stays."""
+    """The same for names."""
     at, buckets = memory[U(BY_NAME + AT)], memory[U(BY_NAME + MASK)] + 1
-    if 2 * buckets > memory[U(BY_NAME + MOST)]:
-        return
-    memory[U(BY_NAME + MASK)] = 2 * buckets - 1
+    grown = min(4 * buckets, memory[U(BY_NAME + MOST)])
+    memory[U(BY_NAME + MASK)] = grown - 1
     for bucket in range(buckets):
+        prefetch(memory, link_of(memory[U(at + min(bucket + AHEAD, buckets - 1))]))
         node = memory[U(at + bucket)]
-        here, there = at + bucket, at + bucket + buckets
-        memory[U(here)] = memory[U(there)] = 0
+        part_of(memory, at + bucket, buckets)
         while node != 0:
-            row, which = node >> 2, node & 3
-            link = row + NAMED + which
+            link = link_of(node)
             after = memory[U(link)]
-            memory[U(link)] = 0
-            if name_hash(memory, memory[U(row + OWNER)] & LOW, row + CLIENT_ID + NAME_WORDS * which) & buckets:
-                memory[U(there)] = node
-                there = link
-            else:
-                memory[U(here)] = node
-                here = link
+            put_behind(memory, link, node, (node >> 34) & (grown - 1), buckets)
             node = after
+    for word in range(4):
+        memory[U(SOUGHT + word)] = 0
 
 
 @kernel
@@ -454,13 +475,13 @@ def find_name(memory, account, at):  # type: ignore[no-untyped-def]
     node = memory[U(memory[U(BY_NAME + AT)] + (mixed & memory[U(BY_NAME + MASK)]))]
     found = 0
     while node != 0:
-        row, which = node >> 2, node & 3
-        if memory[U(row + OWNER)] & LOW == account and same_name(memory, row + CLIENT_ID + NAME_WORDS * which, at):
+        row, which = row_of(node), node & 3
+        if node >> 34 == mixed and memory[U(row + OWNER)] & LOW == account and same_name(memory, row + CLIENT_ID + NAME_WORDS * which, at):
             if memory[U(row + STATE)] <= 2 and same_name(memory, row + CLIENT_ID, at):
                 return row
             if found == 0:
                 found = row
-        node = memory[U(row + NAMED + which)]
+        node = memory[U(link_of(node))]
     return found
 
 

@@ -1,6 +1,8 @@
 from itertools import chain
+from unittest.mock import Mock, patch
 
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +46,7 @@ def rich():
 @settings(deadline=None, max_examples=25, phases=[Phase.explicit, Phase.generate])  # each holds two machines' memory: no thousand tries to shrink
 def test_a_machine_is_the_same_after_any_portions_of_what_was_done_in_whole_turns(drawn, data):
     turns, parts = Machine(ANY_SIZE), Machine(ANY_SIZE)
+    many = data.draw(st.sampled_from((1, 4, machines.MANY)))  # so many go to the register by a thread of its own
     groups = [rich(), *asked_of(drawn)]
     commands, notes = arrays(list(chain(*groups)))
     done = 0
@@ -53,11 +56,21 @@ def test_a_machine_is_the_same_after_any_portions_of_what_was_done_in_whole_turn
     at = 0
     while at < len(commands):
         n = data.draw(st.integers(1, min(9, len(commands) - at)))
-        parts.apply(commands[at : at + n], notes[at : at + n])
+        with patch.object(machines, "MANY", many):
+            parts.apply(commands[at : at + n], notes[at : at + n])
         at += n
     parts.settle()
     turns.settle()
     assert parts.digest() == turns.digest()
+
+
+def test_what_the_register_stumbles_over_in_its_thread_is_heard(monkeypatch):
+    monkeypatch.setattr(machines, "MANY", 1)
+    machine = Machine(ANY_SIZE)
+    monkeypatch.setattr(machine.register, "fold", Mock(side_effect=MemoryError("no room")))
+    machine.apply(*arrays(rich()))
+    with pytest.raises(MemoryError, match="no room"):
+        machine.settle()
 
 
 def rows(*roles):
