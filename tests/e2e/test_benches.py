@@ -29,7 +29,7 @@ FIGURES = {
         "fdatasync_us.p50",
         "fdatasync_us.p99",
     ),
-    "journal": ("fdatasync.p50_us", "fdatasync.p99_us", "durable.*.p50_us", "durable.*.p99_us", "bulk", "recovery.*", "whole_recovery", "promotion.to_first_durable_ms"),
+    "journal": ("fdatasync.p50_us", "fdatasync.p99_us", "durable.*.p50_us", "durable.*.p99_us", "bulk", "recovery.*", "whole_recovery.per_second", "whole_recovery.per_cpu_second", "promotion.to_first_durable_ms"),
     "market-data": ("one_book.matching_ns", "one_book.fold_ns", "hundred_books.matching_ns", "hundred_books.fold_ns", "batches.*.fold_us", "questions_us.*"),
     "matching": (
         "one_book", "hundred_books", "single_call_ns", "depth_curve.*", "mix.*", "events_a_message", "accounts.one_book", "accounts.hundred_books",
