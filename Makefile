@@ -21,10 +21,10 @@ FUZZED = $(if $(filter file,$(origin NAME)),all,$(NAME))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help start stop restart status logs test fuzz lint smoke-test bench bench-peers dev-setup warm doctor clean
+.PHONY: help start stop restart status logs test test-freqtrade fuzz lint smoke-test bench bench-peers dev-setup warm doctor clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 start: $(INSTALLED) ## Start the desk on paper (DETACH=1, MARKET=live, MARKET=recording:FILE)
 	@$(POLARIS) start $(if $(DETACH),--detach) $(if $(MARKET),--market '$(MARKET)')
@@ -45,6 +45,9 @@ test: $(DEVELOPS) ## Run everything CI runs
 	@$(MAKE) --no-print-directory --jobs=2 lint warm
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
 	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
+
+test-freqtrade: warm ## Let freqtrade trade on an exchange, dry and live, and compare what both say (SECONDS=180 each)
+	@$(BIN)/python benchmarks/clients/freqtrade_bot.py --seconds $(or $(SECONDS),180)
 
 fuzz: $(DEVELOPS) ## Attack the exchange's parsers (NAME=fix_bytes, SECONDS=60; all of them a minute each)
 	@$(PIP) --editable '.[fuzz]'
