@@ -47,7 +47,7 @@ from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.note import NOTE, blank
 from polaris.exchange.gateway.orders import FILLED as ALL_FILLED
 from polaris.exchange.gateway.orders import NEW, PARTIALLY_FILLED
-from polaris.exchange.gateway.reading import read
+from polaris.exchange.gateway.reading import Reader
 from polaris.exchange.gateway.snapshots import list_snapshots
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.words import COMMAND
@@ -76,7 +76,7 @@ def plan_of(folder: Path, durability: str = "disk") -> Plan:
         limits=Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY),
         coinbase_limits=CoinbaseLimits(PLENTY, PLENTY, PLENTY),
         ports={"binance": 0, "coinbase": 0, "fix": 0},
-        snapshot_ns=SNAPSHOT_NS,
+        snapshot_ns=SNAPSHOT_NS if durability == "disk" else 0,  # else one may hold what the journal never had, and nobody can judge it
         segment_bytes=SEGMENT_BYTES,
     )
 
@@ -139,17 +139,20 @@ class Judge:
         self.plan, self.machine, self.seq = plan, plan.machine(), 0
 
     def go_on(self, seq: int) -> None:
-        """Up to this command."""
-        while True:
+        """Up to this command, behind which the exchange writes on; one that does not wait for the disk may not have written it yet."""
+        until = time.monotonic() + 60
+        while self.seq < seq and time.monotonic() < until:
+            reader = Reader(self.plan.journal, self.seq, follows=True)
             try:
-                for commands, notes in read(self.plan.journal, self.seq):
-                    here = commands["seq"] <= seq
-                    self.machine.apply(commands[here], notes[here])
-                    self.seq = min(seq, int(commands["seq"][-1]))
-                break
+                for commands, notes in reader.portions(seq):
+                    self.machine.apply(commands, notes)
+                    self.seq = int(commands["seq"][-1])
             except BadLog as gone:
                 if "found it gone" not in str(gone):  # a segment was retired between two looks
                     raise
+            finally:
+                reader.close()
+            time.sleep(0 if self.seq == seq else 0.01)
         if self.seq != seq:
             raise BadLog(self.plan.journal, f"the exchange has seq {seq}, its journal ends at {self.seq}")
 
