@@ -26,7 +26,7 @@ NUMBER: Final = struct.Struct("<q")
 HEAD: Final = struct.Struct("<IIqB")  # crc of what follows it, bytes of the body, number, what
 MAX_BODY: Final = 1 << 24
 MOST_RESENT: Final = 10_000  # messages that are kept to be sent again, the newest
-FULL: Final = 1 << 22  # bytes from which a file is made anew, once it has doubled since the last time
+FULL: Final = 1 << 25  # bytes from which a file is made anew, once it has doubled since the last time
 
 
 class Record(Protocol):
@@ -186,8 +186,9 @@ class FileRecord:
             (_packed(OWNER, self.account, NUMBER.pack(self.session)), _packed(HEARD, self.next_in, b""), _packed(FROM, self._first + older, b""))
         )
         try:
-            old = self._path.read_bytes()
-            kept = [old[place : place + HEAD.size + length] for place, length in zip(self._places[older:], self._lengths[older:], strict=True)]
+            start = self._places[older] if older < len(self._places) else self._size
+            old = os.pread(self._fd, self._size - start, start)
+            kept = [old[place - start : place - start + HEAD.size + length] for place, length in zip(self._places[older:], self._lengths[older:], strict=True)]
             self._replace(b"".join((head, *kept)))
         except OSError:
             self._full = 2 * self._size
