@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polaris.exchange.gateway.note import NOTE
 from polaris.exchange.gateway.register import Register
-from polaris.exchange.gateway.register_fold import Changes
+from polaris.exchange.gateway.register_changes import Changes
 from polaris.exchange.gateway.register_memory import BY_ID, BY_LIST, BY_NAME, LAST_PREVENTED, MASK
 from polaris.exchange.gateway.register_reference import ReferenceRegister
 from polaris.exchange.words import COMMAND

@@ -13,7 +13,7 @@ from polaris.domain.kernel import kernel
 from polaris.exchange.gateway.orders import Change
 from polaris.exchange.gateway.parties import Watcher
 from polaris.exchange.gateway.register import Register
-from polaris.exchange.gateway.register_fold import SEQ, Changes, words_of
+from polaris.exchange.gateway.register_changes import SEQ, Changes, words_of
 
 log = logging.getLogger("polaris.exchange.gateway")
 

@@ -105,7 +105,7 @@ class Order:
     list_id: int
 
     def __init__(self, image: tuple[Any, ...]) -> None:
-        """From the fields of a `register_fold.IMAGES`."""
+        """From the fields of a `register_changes.IMAGES`."""
         (
             self.order_id, self.account, self.book, self.order_type, self.time_in_force, self.side, self.prevention, self.flags, self.expiry, _, self.state, self.price,
             self.quantity, self.trigger, self.display, self.executed, self.paid, self.prevented, self.prevented_id, self.created, self.updated, self.working,

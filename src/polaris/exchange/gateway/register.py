@@ -2,7 +2,7 @@
 
 It is the fold of commands, notes and events and of nothing else; the same code runs live and in recovery. The core forgets an order when
 it ends; the register keeps it, up to a bound for each account and book, oldest first out. The fold is compiled (`register_fold`) and its
-memory one array (`register_memory`); what is asked of it is made from there at that moment and does not change afterwards.
+memory one array (`register_memory`, `register_tables`); what is asked of it is made from there at that moment and does not change afterwards.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,9 @@ from polaris.exchange.arena import LOW
 from polaris.exchange.gateway import register_memory as r
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.orders import PARTIALLY_FILLED, Amendment, Change, Order, OrderList, Prevented, Trade
-from polaris.exchange.gateway.register_fold import CHANGE, CHANGE_WORDS, IMAGE, IMAGES, Changes, fold
+from polaris.exchange.gateway.register_changes import CHANGE, CHANGE_WORDS, IMAGE, IMAGES, Changes
+from polaris.exchange.gateway.register_fold import fold
+from polaris.exchange.gateway.register_tables import any_taken, find_name, find_row
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import COMMAND, EVENT, EVENT_WORDS, Commands, Events
 
@@ -120,7 +122,7 @@ class Register:
 
     def any_living(self, account: int, notes: Rows) -> bool:
         """Whether any order of the account lives that is called as one of these notes says, int64[n, 8]."""
-        return bool(r.any_taken(self.memory, account, notes))
+        return bool(any_taken(self.memory, account, notes))
 
     def alive(self, order_id: int) -> Order | None:
         """An order that lives."""
@@ -196,12 +198,12 @@ class Register:
         if not 0 < len(name) <= 36 or not 0 <= account < self.rules.accounts:
             return 0
         self.memory[r.SOUGHT : r.SOUGHT + r.NAME_WORDS] = np.frombuffer(name.ljust(8 * r.NAME_WORDS, b"\0"), np.int64)
-        row = int(r.find_name(self.memory, account, r.SOUGHT))
+        row = int(find_name(self.memory, account, r.SOUGHT))
         self.memory[r.SOUGHT : r.SOUGHT + r.NAME_WORDS] = 0
         return row
 
     def _find(self, table: int, key: int) -> int:
-        return int(r.find_row(self.memory, table, key))
+        return int(find_row(self.memory, table, key))
 
     def _walk(self, queue: int, link: int) -> Rows:
         """Addresses of a queue's rows."""

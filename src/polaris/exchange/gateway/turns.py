@@ -13,7 +13,7 @@ from polaris.exchange.gateway.hearing import Answer
 from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.orders import Change
 from polaris.exchange.gateway.parties import Core, Listener
-from polaris.exchange.gateway.register_fold import Changes
+from polaris.exchange.gateway.register_changes import Changes
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import BALANCE, COMMAND, EVENT, Commands, Events
 

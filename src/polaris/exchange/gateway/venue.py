@@ -20,7 +20,7 @@ from polaris.exchange.gateway.hearing import announce, safely
 from polaris.exchange.gateway.note import NOTE
 from polaris.exchange.gateway.parties import Core, Journal, Listener, Watcher
 from polaris.exchange.gateway.register import Register
-from polaris.exchange.gateway.register_fold import CHANGE, Changes
+from polaris.exchange.gateway.register_changes import CHANGE, Changes
 from polaris.exchange.gateway.turns import Asked, Block, More, Reply, Told, changed_balances, run
 from polaris.exchange.listing import Rules
 from polaris.exchange.words import ALONE, BALANCE, CLOCK, COMMAND, Events
@@ -268,7 +268,7 @@ class Venue:
         self._listeners.append(listener)
 
     def hear(self, hearer: Hearer) -> None:
-        """Tell of the orders of every account, a turn at once: rows of `register_fold.CHANGE`."""
+        """Tell of the orders of every account, a turn at once: rows of `register_changes.CHANGE`."""
         self._hearers.append(hearer)
 
     def watch(self, account: int, watcher: Watcher) -> None:

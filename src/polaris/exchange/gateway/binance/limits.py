@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from polaris.exchange.gateway.binance import errors
-from polaris.exchange.gateway.register_fold import ACCOUNT, AMOUNT, IMAGE, TRADE, TS, WHAT, Changes, words_of
+from polaris.exchange.gateway.register_changes import ACCOUNT, AMOUNT, IMAGE, TRADE, TS, WHAT, Changes, words_of
 from polaris.exchange.gateway.register_memory import EXECUTED, KEY
 
 SECOND: Final = 1_000_000_000

@@ -7,7 +7,7 @@ cancelled alone. Whatever else came of it, a refusal among them, is left to the 
 from polaris.domain.kernel import kernel
 from polaris.exchange import words as w
 from polaris.exchange.bits import U
-from polaris.exchange.gateway import register_fold as c
+from polaris.exchange.gateway import register_changes as c
 from polaris.exchange.gateway import register_memory as r
 from polaris.exchange.gateway.binance.answering import (
     EXECUTED,

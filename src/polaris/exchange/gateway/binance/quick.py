@@ -23,7 +23,7 @@ from polaris.exchange.gateway.binance.security import AHEAD_NS, Need
 from polaris.exchange.gateway.binance.server import BinanceServer
 from polaris.exchange.gateway.binance.trading import Trading
 from polaris.exchange.gateway.keys import Key
-from polaris.exchange.gateway.register_fold import Changes, words_of
+from polaris.exchange.gateway.register_changes import Changes, words_of
 from polaris.exchange.gateway.register_memory import NAME_WORDS
 from polaris.exchange.gateway.venue import Venue
 

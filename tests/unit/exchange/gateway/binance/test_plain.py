@@ -60,7 +60,7 @@ from polaris.exchange.gateway.binance.trading import ORIGIN
 from polaris.exchange.gateway.binance.wanted import read, response
 from polaris.exchange.gateway.note import NOTE
 from polaris.exchange.gateway.orders import CANCELED, EXPIRED, FILLED, NEW, PARTIALLY_FILLED, Order, Trade
-from polaris.exchange.gateway.register_fold import IMAGES
+from polaris.exchange.gateway.register_changes import IMAGES
 from polaris.exchange.gateway.socket import frame
 from polaris.exchange.gateway.venue import command, note
 from polaris.exchange.listing import Asset, Listing, Rules

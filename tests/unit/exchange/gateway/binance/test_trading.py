@@ -11,7 +11,7 @@ from polaris.exchange.gateway.binance.figures import Figures
 from polaris.exchange.gateway.binance.limits import Limits
 from polaris.exchange.gateway.binance.shown import millis
 from polaris.exchange.gateway.orders import EXPIRED, Order
-from polaris.exchange.gateway.register_fold import IMAGES
+from polaris.exchange.gateway.register_changes import IMAGES
 from polaris.exchange.words import FOK, GTC, IOC, LIMIT, MARKET, POST_ONLY
 from tests.unit.exchange.gateway.asking import Asker, Socketed
 from tests.unit.exchange.gateway.bare import RICH, RULES, START, Held, small
