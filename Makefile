@@ -21,7 +21,7 @@ FUZZED = $(if $(filter file,$(origin NAME)),all,$(NAME))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help start stop restart status logs test test-freqtrade fuzz lint smoke-test bench bench-peers dev-setup warm doctor clean
+.PHONY: help start stop restart status logs test test-freqtrade fuzz lint smoke-test bench bench-peers dev-setup warm warm-benches doctor clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +42,9 @@ logs: $(INSTALLED) ## Follow what the desk in the background writes
 	@$(POLARIS) logs --follow
 
 test: $(DEVELOPS) ## Run everything CI runs
-	@$(MAKE) --no-print-directory --jobs=2 lint warm
+	@$(MAKE) --no-print-directory --jobs=2 lint warm-benches
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
-	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e $(PYTEST)
 
 test-freqtrade: warm ## Let freqtrade trade on an exchange, dry and live, and compare what both say (SECONDS=180 each)
 	@$(BIN)/python benchmarks/clients/freqtrade_bot.py --seconds $(or $(SECONDS),180)
@@ -74,6 +74,9 @@ dev-setup: $(DEVELOPS) ## Install the development tools
 
 warm: $(INSTALLED) ## Compile the kernels
 	@$(POLARIS) warm
+
+warm-benches: $(INSTALLED)
+	@$(POLARIS) warm --benches
 
 doctor: $(INSTALLED) ## Check this machine
 	@$(POLARIS) doctor

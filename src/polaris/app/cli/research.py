@@ -165,6 +165,13 @@ def bench(
     return None
 
 
+def warm_benches() -> None:
+    """Compile the kernels that are the benchmarks' own."""
+    for path in _benchmarks().values():
+        if "\ndef warm(" in path.read_text("utf-8"):
+            _load(path).warm()
+
+
 def _benchmarks() -> dict[str, Path]:
     """Benchmarks by name: those of the checkout we run from, else of the folder we stand in."""
     folders = [folder for folder in (BENCHMARKS, Path.cwd() / "benchmarks") if folder.is_dir()]

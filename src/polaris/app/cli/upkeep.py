@@ -130,17 +130,23 @@ def config_example(
 
 
 @verb
-def warm(as_json: Json = False) -> None:
+def warm(
+    benches: Annotated[bool, typer.Option("--benches", help="Those of the benchmarks too, where there are any.")] = False,
+    as_json: Json = False,
+) -> None:
     """Compile the kernels now, so that the first order does not wait for it.
 
     \b
     Example:
       polaris warm
     """
+    from polaris.app.cli.research import warm_benches
     from polaris.app.warm import warm_kernels
 
     with progress("compiling kernels", quiet=as_json) as advance:
         result: Any = warm_kernels(advance)
+    if benches:
+        warm_benches()
     if as_json:
         return print_json(result)
     done = f"{result['compiled']} kernels compiled in {result['seconds']:.1f} s" if result["compiled"] else "the kernels are compiled already"
