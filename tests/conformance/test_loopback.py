@@ -16,6 +16,7 @@ from polaris.venues.live import LiveFeeds, discover
 from polaris.venues.served.server import Client, Query, Reply, Server, json_reply
 from polaris.venues.session import SessionSettings
 from tests.conformance.voices import VOICES, Voice
+from tests.steady_time import steady
 
 HASTE = VenueLimits(rest_per_second=100, rest_burst=100, messages_per_second=100, messages_burst=100)
 
@@ -65,6 +66,7 @@ class Here:
 
 
 @pytest.mark.parametrize("name", sorted(VOICES))
+@steady
 async def test_a_venue_on_this_machine_is_heard_left_and_heard_again(name):
     here = Here(VOICES[name]())
     server = await Server(here).start()
@@ -112,6 +114,7 @@ async def test_a_venue_on_this_machine_is_heard_left_and_heard_again(name):
     assert all("stest" not in head and "authorization" not in head for head in here.headers) or name == "alpaca", "public: no key is shown"
 
 
+@steady
 async def test_alpaca_shows_its_key_to_the_host_of_its_documents_only_in_a_header():
     here = Here(VOICES["alpaca"]())
     rest = await asyncio.start_server(here.documents, "127.0.0.1", 0)

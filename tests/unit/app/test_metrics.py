@@ -22,7 +22,7 @@ def samples(body: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 async def fetched(url: str) -> tuple[str, bytes]:
     def get() -> tuple[str, bytes]:
-        with urlopen(url, timeout=5) as answer:
+        with urlopen(url, timeout=60) as answer:
             return answer.headers["Content-Type"], answer.read()
 
     return await asyncio.to_thread(get)

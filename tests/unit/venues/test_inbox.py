@@ -29,6 +29,7 @@ from polaris.domain.market import (
 from polaris.venues.inbox import Inbox, Pace, conflated
 from polaris.venues.protocol import SymbolStats
 from polaris.venues.sync import BookSync, SyncLimits
+from tests.steady_time import steady
 
 MS = 1_000_000
 TWO = Instruments(
@@ -176,6 +177,7 @@ def test_a_reader_who_keeps_pace_gets_every_row_at_once():
     assert reader.sizes == [8, *[1] * 100] and inbox.left_out == 0
 
 
+@steady
 async def test_a_reader_who_is_behind_gets_the_newest_once_everything_is_read():
     market, reader = Market(), Reader(stall_s=0.02)
     inbox = Inbox(market.rows, market.symbol, lambda: market.now, 10 * MS)
@@ -194,6 +196,7 @@ async def test_a_reader_who_is_behind_gets_the_newest_once_everything_is_read():
     task.cancel()
 
 
+@steady
 async def test_what_waits_is_bounded_and_more_trades_than_that_are_handed_over():
     market, reader = Market(), Reader(stall_s=0.02)
     inbox = Inbox(market.rows, market.symbol, lambda: market.now, 10 * MS, most_rows=100)
@@ -213,6 +216,7 @@ async def test_what_waits_is_bounded_and_more_trades_than_that_are_handed_over()
     assert reader.book(0) == (market.books[0].book.bids(), market.books[0].book.asks())
 
 
+@steady
 async def test_a_sender_who_waits_for_his_reader_is_never_conflated():
     market, reader = Market(), Reader(stall_s=0.005)
     inbox = Inbox(market.rows, market.symbol, lambda: 0, None)
@@ -223,6 +227,7 @@ async def test_a_sender_who_waits_for_his_reader_is_never_conflated():
     assert len(reader.heard) == 20 and inbox.left_out == 0
 
 
+@steady
 async def test_an_error_of_the_reader_is_raised_where_it_is_waited_for():
     market = Market()
     inbox = Inbox(market.rows, market.symbol, lambda: 0, 0)

@@ -162,9 +162,8 @@ async def test_who_sends_more_than_may_wait_is_not_read_until_it_is_answered():
         server.routes.later = True
         requests = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
         writer.write(requests * AT_ONCE)
-        await asyncio.sleep(0.05)
+        await until(lambda: server.connections and not next(iter(server.connections))._transport.is_reading())
         (connection,) = server.connections
-        assert not connection._transport.is_reading()
         writer.write(requests)
         server.routes.later = False
         server.routes.answer(server.routes.heard[0])
