@@ -9,7 +9,7 @@ middle of the live run the exchange is killed, kill -9, and started again. What 
 - dry: the exchange heard of no order, and every price freqtrade says it traded at was traded there within the minute;
 - live: each order of freqtrade's database is on the exchange and each of the account's orders is in the database, with the same side,
   state, quantity and money; the account holds, to the last unit, what was paid in and what its fills made of it; what freqtrade
-  believes to hold is there, and what lies beside it is dust: less than a lot a trade;
+  believes to hold is there, and what lies beside it is dust: less than a lot a trade (a stop that was met when it had left already is left out);
 - both: no warning and no error in its log, but for the seconds the exchange was away, and for a stop that the price had passed before it was
   placed: that is refused as by Binance, and freqtrade goes out at the market.
 """
@@ -53,6 +53,7 @@ WHEN: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 BEGINS: Final = re.compile(rf"^(?={WHEN.pattern})", re.MULTILINE)  # a message of the log; what follows without a time belongs to it
 TROUBLE: Final = re.compile(r" - (WARNING|ERROR|CRITICAL) - |^Traceback", re.MULTILINE)
 TOO_LATE: Final = re.compile(r"Stop price would\s+trigger immediately|Exiting the trade forcefully")
+LOOK_S: Final = 5.0  # at most between two looks of freqtrade at an order
 AFTER_S: Final = 60.0  # it may tell so long of an exchange that was away
 
 
@@ -182,8 +183,8 @@ def dry_faults(exchange: Exchange, folder: Path) -> list[str]:
     return faults
 
 
-def live_faults(exchange: Exchange, folder: Path) -> list[str]:
-    """Where a live run and the exchange disagree."""
+def live_faults(exchange: Exchange, folder: Path, left: float) -> list[str]:
+    """Where a live run and the exchange disagree; what was filled after freqtrade `left` (seconds since 1970) it could not hear of."""
     trades, orders = believed(folder)
     faults, made = [], {"USDT": PAID_IN}
     for pair in PAIRS:
@@ -193,14 +194,16 @@ def live_faults(exchange: Exchange, folder: Path) -> list[str]:
         ours = {order["order_id"]: order for order in orders if order["symbol"] == pair}
         faults += [f"{pair}: order {each} of freqtrade is not on the exchange" for each in ours.keys() - there.keys()]
         faults += [f"{pair}: order {each} of the exchange is not freqtrade's: {there[each]}" for each in there.keys() - ours.keys()]
-        for number in ours.keys() & there.keys():
+        unheard = {number for number, order in there.items() if order["updateTime"] / 1000 > left and ours.get(number, {}).get("status") == "open"}
+        for number in (ours.keys() & there.keys()) - unheard:
             faults += [f"{pair}: order {number}: {fault}" for fault in differences(ours[number], there[number])]
         for fill in fills:
             sign = 1 if fill["isBuyer"] else -1
             made[base] = made.get(base, Decimal(0)) + sign * Decimal(fill["qty"])
             made["USDT"] -= sign * Decimal(fill["quoteQty"])
             made[fill["commissionAsset"]] -= Decimal(fill["commission"])
-        held = holdings(exchange).get(base, Decimal(0))
+        sold_since = sum((Decimal(there[number]["executedQty"]) for number in unheard), Decimal(0))
+        held = holdings(exchange).get(base, Decimal(0)) + sold_since
         open_amount = sum((exact(trade["amount"]) for trade in trades if trade["pair"] == pair and trade["is_open"]), Decimal(0))
         lot, count = lots(exchange, symbol), sum(trade["pair"] == pair for trade in trades)
         if not 0 <= held - open_amount <= lot * count:
@@ -290,7 +293,8 @@ def main(seconds: float, kill: bool, folder: Path) -> int:
                 exchange.start()
                 away.append((begun, time.time()))
             time.sleep(seconds / 2)
-        wrong = live_faults(exchange, folder / "live") + troubles(folder / "live", away)
+            left = time.time() - LOOK_S
+        wrong = live_faults(exchange, folder / "live", left) + troubles(folder / "live", away)
         show("live", folder / "live", wrong)
     finally:
         exchange.end()

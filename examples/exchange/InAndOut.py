@@ -1,4 +1,4 @@
-"""A freqtrade strategy that does little and does it often: in at once, out after a minute. To see an exchange work, not to earn."""
+"""A freqtrade strategy that does little and does it often: in at once, out after twenty seconds. To see an exchange work, not to earn."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from pandas import DataFrame
 
 
 class InAndOut(IStrategy):
-    """Holds every pair for a minute, with a stop on the exchange meanwhile."""
+    """Holds every pair for twenty seconds, with a stop on the exchange meanwhile."""
 
     INTERFACE_VERSION = 3
     timeframe = "1m"

@@ -55,7 +55,7 @@ LANES = (
 PATIENCE_S = 300.0
 
 LANE = """
-import contextlib, io, json, os, sys
+import contextlib, io, json, os, sys, traceback
 from polaris.app.cli import app
 
 def text(name, result):
@@ -73,6 +73,9 @@ for name in sys.argv[1:]:
             app(["bench", name, "--quick", "--json"], prog_name="polaris")
         except SystemExit as left:
             code = left.code or 0
+        except Exception:
+            code = 1
+            traceback.print_exc()
     said = said.getvalue()
     print(json.dumps({"name": name, "code": code, "said": said, "text": "" if code else text(name, json.loads(said))}), file=out, flush=True)
 """
