@@ -76,7 +76,7 @@ def plan_of(folder: Path, durability: str = "disk") -> Plan:
         limits=Limits(weight_per_minute=PLENTY, orders_per_ten_seconds=PLENTY, orders_per_day=PLENTY),
         coinbase_limits=CoinbaseLimits(PLENTY, PLENTY, PLENTY),
         ports={"binance": 0, "coinbase": 0, "fix": 0},
-        snapshot_ns=SNAPSHOT_NS if durability == "disk" else 0,  # else one may hold what the journal never had, and nobody can judge it
+        snapshot_ns=SNAPSHOT_NS,
         segment_bytes=SEGMENT_BYTES,
     )
 
@@ -142,19 +142,23 @@ class Judge:
         """Up to this command, behind which the exchange writes on; one that does not wait for the disk may not have written it yet."""
         until = time.monotonic() + 60
         while self.seq < seq and time.monotonic() < until:
-            reader = Reader(self.plan.journal, self.seq, follows=True)
-            try:
-                for commands, notes in reader.portions(seq):
-                    self.machine.apply(commands, notes)
-                    self.seq = int(commands["seq"][-1])
-            except BadLog as gone:
-                if "found it gone" not in str(gone):  # a segment was retired between two looks
-                    raise
-            finally:
-                reader.close()
+            self.look(seq)
             time.sleep(0 if self.seq == seq else 0.01)
         if self.seq != seq:
             raise BadLog(self.plan.journal, f"the exchange has seq {seq}, its journal ends at {self.seq}")
+
+    def look(self, upto: int | None = None) -> None:
+        """Run what the journal holds by now: at the end of each life, before the next one's snapshots retire it."""
+        reader = Reader(self.plan.journal, self.seq, follows=True)
+        try:
+            for commands, notes in reader.portions(upto):
+                self.machine.apply(commands, notes)
+                self.seq = int(commands["seq"][-1])
+        except BadLog as gone:
+            if "found it gone" not in str(gone):  # a segment was retired between two looks
+                raise
+        finally:
+            reader.close()
 
     def order(self, account: int, name: str) -> Standing | None:
         register = self.machine.register
@@ -231,6 +235,7 @@ class Drill:
                     finally:
                         slay(exchange)
                         assert nursery.stdout.readline() == "over\n"
+                    self.judge.look()
             finally:
                 nursery.stdin.close()
                 server.close()
