@@ -52,7 +52,7 @@ from polaris.exchange.gateway.snapshots import list_snapshots
 from polaris.exchange.gateway.venue import command
 from polaris.exchange.words import COMMAND
 
-QUICK: Final = {"kills": 2}
+QUICK: Final = {"kills": 1}
 WRONG: Final = ("lost", "twice", "digests_that_differ", "unbalanced", "faults")
 PLENTY: Final = 10**9
 PAID_IN: Final = 10**15  # units of each asset, to each client

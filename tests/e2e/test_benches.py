@@ -48,9 +48,9 @@ FIGURES = {
     ),
 }  # fmt: skip
 LANES = (
-    ("exchange-kill", "gateway", "journal", "gate"),
+    ("exchange-kill", "gateway", "journal"),
     ("tick-to-order",),
-    ("matching", "market-data", "simulation", "features", "pipeline", "sweep", "snapshot", "feeds"),
+    ("feeds", "matching", "market-data", "simulation", "features", "gate", "pipeline", "sweep", "snapshot"),
 )
 PATIENCE_S = 300.0
 
