@@ -10,7 +10,7 @@ middle of the live run the exchange is killed, kill -9, and started again. What 
 - live: each order of freqtrade's database is on the exchange and each of the account's orders is in the database, with the same side,
   state, quantity and money; the account holds, to the last unit, what was paid in and what its fills made of it; what freqtrade
   believes to hold is there, and what lies beside it is dust: less than a lot a trade (a stop that was met when it had left already is left out);
-- both: no warning and no error in its log, but for the seconds the exchange was away, and for a stop that the price had passed before it was
+- both: no warning and no error in its log, but for the seconds the exchange was away, its own stop by Ctrl-C, and a stop that the price had passed before it was
   placed: that is refused as by Binance, and freqtrade goes out at the market.
 """
 
@@ -228,7 +228,10 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[str]:
 
 
 def troubles(folder: Path, away: list[tuple[float, float]]) -> list[str]:
-    """What the log tells of trouble, but for the times the exchange was away, and for a stop that the price had passed before it was placed."""
+    """What the log tells of trouble, but for the times of `away`, and for a stop that the price had passed before it was placed.
+
+    away  from when to when the exchange was not there; and when freqtrade was told to stop, which interrupts it in the middle of anything
+    """
     found = []
     for words in BEGINS.split((folder / "log").read_text()):
         when = datetime.fromisoformat(told[0]).timestamp() if (told := WHEN.match(words)) else 0.0
@@ -282,7 +285,8 @@ def main(seconds: float, kill: bool, folder: Path) -> int:
             time.sleep(1)
         with freqtrade(programs, exchange, folder / "dry", dry=True):
             time.sleep(seconds)
-        faults = dry_faults(exchange, folder / "dry") + troubles(folder / "dry", [])
+            left = time.time()
+        faults = dry_faults(exchange, folder / "dry") + troubles(folder / "dry", [(left, left)])
         show("dry ", folder / "dry", faults)
         away = []
         with freqtrade(programs, exchange, folder / "live", dry=False):
@@ -293,8 +297,9 @@ def main(seconds: float, kill: bool, folder: Path) -> int:
                 exchange.start()
                 away.append((begun, time.time()))
             time.sleep(seconds / 2)
-            left = time.time() - LOOK_S
-        wrong = live_faults(exchange, folder / "live", left) + troubles(folder / "live", away)
+            left = time.time()
+        away.append((left, left))
+        wrong = live_faults(exchange, folder / "live", left - LOOK_S) + troubles(folder / "live", away)
         show("live", folder / "live", wrong)
     finally:
         exchange.end()
