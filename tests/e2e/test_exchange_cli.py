@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import httpx
 import pytest
 
 from tests.e2e.command import here as polaris
@@ -49,6 +50,10 @@ class Running:
     def says(self, *arguments: str) -> subprocess.CompletedProcess:
         return polaris("exchange", *arguments, "--data", str(self.folder / "data"))
 
+    def knows(self, key: str) -> bool:
+        """Whether a key that was added is one by now."""
+        return httpx.post(self.address("binance") + "/api/v3/userDataStream", headers={"X-MBX-APIKEY": key}).status_code == 200
+
     def end(self, how: int = signal.SIGTERM) -> int:
         with self._out:
             if self.process.poll() is None:
@@ -64,7 +69,7 @@ def exchange(tmp_path_factory):
         running.ask("deposit", "200", "USDT", "100000")
         running.ask("deposit", "200", "BTC", "1")
         deadline = time.monotonic() + 120
-        while running.ask("status")["orders_alive"] < 50:  # the market fills itself
+        while running.ask("status")["orders_alive"] < 50 or not running.knows(running.key["key"]):  # the market fills itself; keys are looked up now and then
             assert time.monotonic() < deadline
             time.sleep(0.1)
         yield running
