@@ -44,7 +44,7 @@ logs: $(INSTALLED) ## Follow what the desk in the background writes
 test: $(DEVELOPS) ## Run everything CI runs
 	@$(MAKE) --no-print-directory --jobs=2 lint warm-benches
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --ignore tests/e2e $(PYTEST)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/e2e $(PYTEST)
+	@$(BIN)/python -m pytest tests/e2e $(PYTEST)
 
 test-freqtrade: warm ## Let freqtrade trade on an exchange, dry and live, and compare what both say (SECONDS=180 each)
 	@$(BIN)/python benchmarks/clients/freqtrade_bot.py --seconds $(or $(SECONDS),180)

@@ -52,7 +52,7 @@ LANES = (
     ("tick-to-order",),
     ("feeds", "matching", "market-data", "simulation", "features", "gate", "pipeline", "sweep", "snapshot"),
 )
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 
 LANE = """
 import contextlib, io, json, os, sys, traceback
