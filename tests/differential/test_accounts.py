@@ -14,8 +14,8 @@ from polaris.exchange.book import MatchingEngine
 from polaris.exchange.book_reference import ReferenceEngine
 from polaris.exchange.ledger import Ledger
 from polaris.exchange.words import EVENT_NAMES, REASON_NAMES, Commands, Orders
-from tests.differential.test_matching import between, run_program, runs
-from tests.unit.exchange.commands import LOWEST, any_command, commands, lists, oco, oto, submit
+from tests.differential.test_matching import run_program, runs
+from tests.unit.exchange.commands import LOWEST, any_command, between, commands, lists, oco, oto, submit
 
 CAPACITY = 24
 ACCOUNTS = 5

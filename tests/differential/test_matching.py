@@ -19,7 +19,6 @@ from polaris.exchange.book import MatchingEngine
 from polaris.exchange.book_reference import ReferenceEngine
 from polaris.exchange.matching import ROOM, ROOM_AN_ICEBERG, ROOM_AN_ORDER
 from polaris.exchange.words import (
-    ALONE,
     AUCTION,
     BAND_INTERRUPTS,
     BAND_PPM,
@@ -35,9 +34,6 @@ from polaris.exchange.words import (
     LIMIT,
     MARKET,
     MARKET_AMOUNT,
-    OCO_FIRST,
-    OTO_WORKING,
-    OTOCO_WORKING,
     POST_ONLY,
     POST_SLIDE,
     REASON_NAMES,
@@ -56,6 +52,7 @@ from tests.unit.exchange.commands import (
     LOWEST,
     Fields,
     amend,
+    between,
     cancel,
     clock,
     commands,
@@ -71,7 +68,6 @@ from tests.unit.exchange.commands import (
 
 CAPACITY = 24
 WAITING = (STOP, STOP_LIMIT, TAKE_PROFIT, TAKE_PROFIT_LIMIT, TRAILING_STOP, TRAILING_STOP_LIMIT)
-HEADS = (ALONE, OCO_FIRST, OTO_WORKING, OTOCO_WORKING)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -157,11 +153,6 @@ def random_commands(seed: int, n: int) -> Commands:
         else:
             rows.append({"operation": 99, "order_id": order_id})
     return commands(*rows)
-
-
-def between(rows: Commands) -> list[int]:
-    """Where a stream may be cut: a list of orders is handed over whole."""
-    return [i for i in range(len(rows) + 1) if i in (0, len(rows)) or rows[i]["role"] in HEADS]
 
 
 def runs(rows: Commands) -> Iterator[tuple[int, Commands]]:

@@ -14,7 +14,7 @@ from polaris.exchange.book import MatchingEngine
 from polaris.exchange.marketdata import ADD, CHANGE, DAY, INTERVALS, MINUTE, REMOVE, SECOND, Kept, MarketData, Told
 from polaris.exchange.marketdata.rows import KLINE
 from polaris.exchange.words import FILL, IOC, MARKET, STOP, Commands
-from tests.unit.exchange.commands import LOWEST, clock, commands, streams, submit
+from tests.unit.exchange.commands import LOWEST, between, clock, commands, streams, submit
 
 CAPACITY = 40
 INTERVALS_NS = (100_000_000, SECOND)
@@ -47,7 +47,7 @@ def written(stream: list[Any]) -> Commands:
 
 
 def portions(rows: Commands, at: set[int]) -> Iterator[Commands]:
-    edges = [0, *sorted(cut for cut in at if 0 < cut < len(rows)), len(rows)]
+    edges = [0, *sorted(at.intersection(between(rows)) - {0, len(rows)}), len(rows)]
     yield from (rows[start:end] for start, end in pairwise(edges))
 
 

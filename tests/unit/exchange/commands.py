@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from polaris.domain.orders import BUY, SELL
 from polaris.exchange.words import (
+    ALONE,
     AMEND,
     AUCTION,
     BAND_INTERRUPTS,
@@ -217,3 +218,9 @@ any_command = st.one_of(
     rules,
 )
 streams = st.lists(st.one_of(any_command.map(lambda one: [one]), lists()), min_size=1, max_size=50).map(lambda parts: [one for part in parts for one in part])
+HEADS = (ALONE, OCO_FIRST, OTO_WORKING, OTOCO_WORKING)
+
+
+def between(rows: Commands) -> list[int]:
+    """Where a stream may be cut: a list of orders is handed over whole."""
+    return [i for i in range(len(rows) + 1) if i in (0, len(rows)) or rows[i]["role"] in HEADS]
