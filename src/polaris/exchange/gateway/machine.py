@@ -5,6 +5,7 @@ answer: there the register follows the core in a thread of its own.
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
@@ -14,15 +15,16 @@ import numpy.typing as npt
 
 from polaris.exchange.core import Exchange
 from polaris.exchange.gateway import register_snapshot
-from polaris.exchange.gateway.note import Notes
+from polaris.exchange.gateway.note import NOTE, Notes
 from polaris.exchange.gateway.register import Register
 from polaris.exchange.listing import Rules
 from polaris.exchange.marketdata import MarketData
-from polaris.exchange.words import OCO_FIRST, OTO_WORKING, OTOCO_FIRST, OTOCO_WORKING, SUBMIT, Commands
+from polaris.exchange.words import COMMAND, OCO_FIRST, OTO_WORKING, OTOCO_FIRST, OTOCO_WORKING, SUBMIT, Commands
 
 Parts = dict[str, npt.NDArray[Any]]
 AT_ONCE: Final = 16_384  # commands
 MANY: Final = 1024  # so many are worth a thread
+AHEAD: Final = 2  # portions the core may be ahead of the register
 CORE: Final = "core."
 FIRST_LEGS: Final = ((SUBMIT, OCO_FIRST), (SUBMIT, OTO_WORKING), (SUBMIT, OTOCO_WORKING))
 SECOND_OF_THREE: Final = [(SUBMIT, OTOCO_WORKING), (SUBMIT, OTOCO_FIRST)]
@@ -44,7 +46,8 @@ class Machine:
     def __init__(self, rules: Rules, silent: Iterable[int] = (), parts: Mapping[str, npt.NDArray[Any]] | None = None) -> None:
         self._held: tuple[Commands, Notes] | None = None  # the first legs of a list whose others have not come
         self._aside: ThreadPoolExecutor | None = None
-        self._behind: Future[object] | None = None  # what the register is being told
+        self._behind: deque[Future[object]] = deque()  # what the register is being told
+        self._lent = [(np.empty(AT_ONCE, COMMAND), np.empty(AT_ONCE, NOTE)) for _ in range(AHEAD)]  # commands and notes of that, in turn
         self._register = Register(rules, silent)
         if parts is None:
             self.core = Exchange(rules)
@@ -89,20 +92,23 @@ class Machine:
 
     def _do(self, commands: Commands, notes: Notes) -> None:
         events = self.core.run(commands)
-        self._wait()
         if len(commands) < MANY:
+            self._wait()
             self._register.fold(commands, notes, events, wanted=False)
         else:
+            self._wait(AHEAD - 1)
             if self._aside is None:
                 self._aside = ThreadPoolExecutor(1, "register")
-            self._behind = self._aside.submit(self._register.fold, commands.copy(), notes.copy(), events, wanted=False)
+            self._lent.append(self._lent.pop(0))
+            mine, own = (rows[: len(commands)] for rows in self._lent[-1])
+            mine.view(np.uint8)[:], own.view(np.uint8)[:] = commands.view(np.uint8), notes.view(np.uint8)  # rows of fields are copied one by one
+            self._behind.append(self._aside.submit(self._register.fold, mine, own, events, wanted=False))
         self.market.fold(events)
 
-    def _wait(self) -> None:
-        """Until the register has heard all."""
-        if self._behind is not None:
-            behind, self._behind = self._behind, None
-            behind.result()
+    def _wait(self, left: int = 0) -> None:
+        """Until the register has heard all but so many portions."""
+        while len(self._behind) > left:
+            self._behind.popleft().result()
 
     def digest(self) -> str:
         """32 hex digits of the whole state."""

@@ -5,6 +5,7 @@ it later is told what was, not what became of it since.
 """
 
 from polaris.domain.kernel import inlined, kernel
+from polaris.domain.prefetch import prefetch
 from polaris.exchange import words as w
 from polaris.exchange.arena import LOW
 from polaris.exchange.bits import U
@@ -26,8 +27,10 @@ from polaris.exchange.gateway.orders import (
     STILL_PENDING,
 )
 from polaris.exchange.gateway.register_changes import FEE, TRADE, TRADE_PRICE, WHAT, begin, former, image
-from polaris.exchange.gateway.register_memory import account_at, drop, give, join, keep, leave, pair_of, take
-from polaris.exchange.gateway.register_tables import add_name, chain, copy_name, drop_name, find, unchain
+from polaris.exchange.gateway.register_memory import account_at, drop, give, join, keep, leave, pair_at, pair_of, take
+from polaris.exchange.gateway.register_tables import add_name, chain, copy_name, drop_name, find, note_hash, unchain
+
+FAR, NEAR, NEARER = 24, 12, 6  # events ahead: where their orders are found, the orders, what lies beside those
 
 
 @kernel
@@ -43,6 +46,7 @@ def fold(memory, commands, notes, events, changes):  # type: ignore[no-untyped-d
     heard = told = 0
     wanted = len(changes) > 0
     for at in range(len(events)):
+        look_ahead(memory, notes, events, at, first)
         head = events[at, 0]
         kind, book = head & 255, head >> 32
         trade_id = 0
@@ -141,6 +145,36 @@ def fold(memory, commands, notes, events, changes):  # type: ignore[no-untyped-d
         listen(memory, commands, notes, heard)
         heard += 1
     return told
+
+
+@inlined
+def look_ahead(memory, notes, events, at, first):  # type: ignore[no-untyped-def]
+    """Ask for what the next events will need of the memory: it is large, and waiting for it is most of a fold."""
+    buckets, mask = memory[U(r.BY_ID + r.AT)], memory[U(r.BY_ID + r.MASK)]
+    far = at + FAR
+    if far < len(events):
+        kind = events[far, 0] & 255
+        prefetch(memory, buckets + (events[far, 1] & mask))
+        if kind == w.ACCEPTED or kind == w.CANCELLED:
+            named = note_hash(notes, events[far, 7] - first, events[far, 8] & LOW)
+            prefetch(memory, memory[U(r.BY_NAME + r.AT)] + (named & memory[U(r.BY_NAME + r.MASK)]))
+        else:
+            prefetch(memory, buckets + (events[far, 2] & mask))
+    near = at + NEAR
+    if near < len(events) and events[near, 0] & 255 != w.ACCEPTED:
+        order = memory[U(buckets + (events[near, 1] & mask))]
+        for word in range(0, r.FORMER_ID, 8):
+            prefetch(memory, order + word)
+        if events[near, 0] & 255 == w.FILL:
+            order = memory[U(buckets + (events[near, 2] & mask))]
+            for word in range(0, r.FORMER_ID, 8):
+                prefetch(memory, order + word)
+    nearer = at + NEARER
+    if nearer < len(events) and events[nearer, 0] & 255 != w.ACCEPTED:
+        order = memory[U(buckets + (events[nearer, 1] & mask))]
+        prefetch(memory, memory[U(order + r.OLDER)])
+        prefetch(memory, memory[U(order + r.YOUNGER)])
+        prefetch(memory, memory[U(pair_at(memory, memory[U(order + r.OWNER)]) + r.ENDED_QUEUE + r.LAST)])
 
 
 @inlined

@@ -109,11 +109,29 @@ def name_hash(memory, account, at):  # type: ignore[no-untyped-def]
         letters = memory[U(word)]
         if letters == 0:
             break
-        mixed = (mixed ^ (letters & 0x7FFFFFFF)) * 0x5BD1E995
-        mixed = (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
-        mixed = (mixed ^ ((letters >> 32) & 0x7FFFFFFF)) * 0x5BD1E995
-        mixed = (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
+        mixed = mix(mixed, letters)
     return mixed & HASHES
+
+
+@inlined
+def note_hash(notes, place, account):  # type: ignore[no-untyped-def]
+    """Of an account and the name in a note, as `name_hash` has it."""
+    mixed = account & 0x7FFFFFFF
+    for word in range(2, 2 + NAME_WORDS):
+        letters = notes[place, word] if word < 6 else notes[place, word] & LOW
+        if letters == 0:
+            break
+        mixed = mix(mixed, letters)
+    return mixed & HASHES
+
+
+@inlined
+def mix(mixed, letters):  # type: ignore[no-untyped-def]
+    """Eight letters more."""
+    mixed = (mixed ^ (letters & 0x7FFFFFFF)) * 0x5BD1E995
+    mixed = (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
+    mixed = (mixed ^ ((letters >> 32) & 0x7FFFFFFF)) * 0x5BD1E995
+    return (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
 
 
 @inlined
