@@ -18,8 +18,7 @@ from polaris.app.exchange.house import House, Plan
 from polaris.app.settings import Settings
 from polaris.app.steady import steady
 from polaris.exchange.gateway.binance.limits import Limits
-from polaris.exchange.gateway.binance.server import BinanceServer
-from polaris.exchange.gateway.coinbase.server import CoinbaseServer
+from polaris.exchange.gateway.door import Door
 from polaris.exchange.gateway.fix.acceptor import Acceptor
 from polaris.exchange.gateway.standby import Standby
 from polaris.exchange.simulation.settings import Place
@@ -130,7 +129,7 @@ async def _when_wanted(plan: Plan, tell: Callable[[int, int], None], ended: asyn
 def described(house: House) -> dict[str, Any]:
     """What an exchange is at this moment, for people and machines."""
     venue, journal = house.venue, house.journal
-    every: dict[str, BinanceServer | CoinbaseServer | Acceptor | None] = {"binance": house.binance, "coinbase": house.coinbase, "fix": house.fix}
+    every: dict[str, Door | Acceptor | None] = {"binance": house.binance, "coinbase": house.coinbase, "fix": house.fix}
     doors = {name: door for name, door in every.items() if door is not None}
     return {
         "state": venue.refuses or "open",

@@ -5,7 +5,6 @@ what it needs. Whatever comes in, known or not, is counted, checked and answered
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
@@ -17,6 +16,7 @@ from polaris.exchange.gateway.binance.call import Answer, Call, Params, encode
 from polaris.exchange.gateway.binance.errors import Refusal
 from polaris.exchange.gateway.binance.limits import Limits, OrderCounts, Weights
 from polaris.exchange.gateway.binance.security import Gate, Need, rest_payload
+from polaris.exchange.gateway.door import Door
 from polaris.exchange.gateway.http import HttpServer, Request, most_connections, pairs
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.socket import Socket, Sockets
@@ -57,7 +57,7 @@ class PrivateStreams(Protocol):
         ...
 
 
-class BinanceServer:
+class BinanceServer(Door):
     """One port that speaks Binance.
 
     clock   ns UTC, from which every window, limit and timestamp is judged
@@ -75,20 +75,6 @@ class BinanceServer:
         self._routes: dict[str, dict[str, Endpoint]] = {}  # path -> HTTP method -> endpoint
         self._upgrades: dict[str, Callable[[Request], Socket | None]] = {}
         self._http = HttpServer(self, port, ping_s)
-
-    @property
-    def port(self) -> int:
-        return self._http.port
-
-    @property
-    def clients(self) -> int:
-        """How many are connected now, by HTTP or a socket."""
-        return len(self._http.connections) + len(self.sockets.open)
-
-    @property
-    def sent_away(self) -> Counter[str]:
-        """How many were sent away, by what for."""
-        return self._http.sent_away + self.sockets.sent_away
 
     def add(self, *endpoints: Endpoint) -> None:
         """Let these be asked. Raises ValueError where two would answer the same."""

@@ -5,7 +5,6 @@ answered here.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
@@ -18,6 +17,7 @@ from polaris.exchange.gateway.coinbase.call import Call, Query, encode
 from polaris.exchange.gateway.coinbase.errors import INVALID, Refusal
 from polaris.exchange.gateway.coinbase.limits import Limits, Seconds
 from polaris.exchange.gateway.coinbase.tokens import Tokens
+from polaris.exchange.gateway.door import Door
 from polaris.exchange.gateway.http import HttpServer, Request, most_connections, pairs
 from polaris.exchange.gateway.keys import Keys
 from polaris.exchange.gateway.socket import Socket, Sockets
@@ -50,7 +50,7 @@ class Opens(Protocol):
         ...
 
 
-class CoinbaseServer:
+class CoinbaseServer(Door):
     """One port that speaks Coinbase.
 
     clock  ns UTC, from which every token, limit and timestamp is judged
@@ -66,20 +66,6 @@ class CoinbaseServer:
         self._patterns: list[tuple[list[str], dict[str, Endpoint]]] = []  # parts of a path with a name in it
         self._seconds = Seconds()
         self._http = HttpServer(self, port, ping_s)
-
-    @property
-    def port(self) -> int:
-        return self._http.port
-
-    @property
-    def clients(self) -> int:
-        """How many are connected now, by HTTP or a socket."""
-        return len(self._http.connections) + len(self.sockets.open)
-
-    @property
-    def sent_away(self) -> Counter[str]:
-        """How many were sent away, by what for."""
-        return self._http.sent_away + self.sockets.sent_away
 
     def add(self, *endpoints: Endpoint) -> None:
         """Let these be asked. Raises ValueError where two would answer the same."""
