@@ -206,6 +206,7 @@ def promotion(folder: Path, rounds: int) -> dict[str, float]:
 
 
 def numbered(rows: Commands, first: int) -> Commands:
+    """The rows themselves, under seqs from `first` on."""
     rows["seq"] = np.arange(first, first + len(rows))
     return rows
 

@@ -264,6 +264,7 @@ def now(zero):  # type: ignore[no-untyped-def]
 
 
 def quantiles(spent: Any) -> dict[str, float]:
+    """{p50, p99, p99.9} of times, in their unit."""
     return {f"p{name}": round(float(np.percentile(spent, float(name))), 1) for name in ("50", "99", "99.9")}
 
 

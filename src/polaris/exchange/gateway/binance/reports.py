@@ -76,10 +76,12 @@ ZERO: Final = "0.00000000"
 
 
 def side_name(side: int) -> str:
+    """BUY or SELL."""
     return "BUY" if side == BUY else "SELL"
 
 
 def type_name(order: Order) -> str:
+    """An order's type; a trailing one is told as the stop or take-profit it was asked as."""
     if order.order_type >= TRAILING_STOP and order.number >= TRAILS_PROFIT:
         return "TAKE_PROFIT" if order.order_type == TRAILING_STOP else "TAKE_PROFIT_LIMIT"
     return "LIMIT_MAKER" if order.maker_only else TYPE_NAMES[order.order_type]
@@ -100,6 +102,7 @@ def expiry_reason(order: Order) -> str:
 
 
 def list_number(order: Order) -> int:
+    """Its list's number, -1 where it is in none."""
     return order.list.list_id if order.list is not None else NO_LIST
 
 
@@ -212,6 +215,7 @@ def amended(figures: Figures, order: Order, change: Change, time: Time) -> Docum
 
 
 def amendment(figures: Figures, order: Order, each: Amendment, time: Time) -> Document:
+    """A row of `order/amendments`."""
     return {
         "symbol": figures.symbol,
         "orderId": order.order_id,
@@ -276,6 +280,7 @@ def rate(ppm: int) -> str:
 
 
 def prevented_match(figures: Figures, match: Prevented, time: Time) -> Document:
+    """A row of `myPreventedMatches`."""
     return {
         "symbol": figures.symbol,
         "preventedMatchId": match.prevented_id,
@@ -308,10 +313,12 @@ def orders(figures: Figures, each: OrderList, time: Time) -> Document:
 
 
 def legs(figures: Figures, each: Iterable[Order]) -> list[Document]:
+    """The orders of a list, as its document names them."""
     return [{"symbol": figures.symbol, "orderId": order.order_id, "clientOrderId": order.client_id} for order in each]
 
 
 def contingency(each: OrderList) -> str:
+    """What the venue calls a list: an OTOCO is an OTO too."""
     return "OCO" if each.kind == OCO else "OTO"
 
 

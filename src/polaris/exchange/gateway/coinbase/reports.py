@@ -28,10 +28,12 @@ PLAIN: Final = frozenset({LIMIT, *MARKETS})  # they wait for no price
 
 
 def side_name(side: int) -> str:
+    """BUY or SELL."""
     return "BUY" if side == BUY else "SELL"
 
 
 def by_amount(order: Shown) -> bool:
+    """Whether an order is for an amount of the quote currency."""
     return isinstance(order, Order) and order.order_type == MARKET_AMOUNT
 
 
